@@ -1,0 +1,99 @@
+//! The one table of stable error codes: code, status, and a sentence a person understands.
+//!
+//! A code never changes its meaning; clients branch on it. The status is the one
+//! RFC 9457 and RFC 9110 ask for. Sentences never carry the caller's value.
+
+/// Declares [`Code`]: `Variant, "code", status, "中文", "English";`.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident, $code:literal, $status:literal, $zh:literal, $en:literal;)+) => {
+        /// A stable error code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* #[doc = $en] $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The stable name on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// The HTTP status this code is answered with.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)+ }
+            }
+
+            /// What a person reads, in Chinese.
+            pub const fn zh(self) -> &'static str {
+                match self { $(Self::$variant => $zh,)+ }
+            }
+
+            /// What a person reads, in English.
+            pub const fn en(self) -> &'static str {
+                match self { $(Self::$variant => $en,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    // transport: what the HTTP layer itself refuses
+    BadRequest, "bad_request", 400, "请求无法识别", "The request could not be understood.";
+    MalformedBody, "malformed_body", 400, "请求内容格式不正确", "The request body is not well formed.";
+    Unauthenticated, "unauthenticated", 401, "请先登录", "Please sign in.";
+    TokenExpired, "token_expired", 401, "登录已过期，请重新登录", "Your sign-in has expired.";
+    Forbidden, "forbidden", 403, "没有此项操作的权限", "You may not do this.";
+    NotFound, "not_found", 404, "没有找到", "Not found.";
+    MethodNotAllowed, "method_not_allowed", 405, "不支持此操作方式", "This method is not supported here.";
+    NotAcceptable, "not_acceptable", 406, "无法提供所要求的格式", "No acceptable representation exists.";
+    RequestTimeout, "request_timeout", 408, "请求超时，请重试", "The request took too long to arrive.";
+    Conflict, "conflict", 409, "与现有数据冲突", "This conflicts with what exists.";
+    PreconditionFailed, "precondition_failed", 412, "内容已被他人修改，请刷新后再试", "It was changed meanwhile; fetch it again.";
+    BodyTooLarge, "body_too_large", 413, "提交的内容过大", "The request body is too large.";
+    UriTooLong, "uri_too_long", 414, "请求地址过长", "The request address is too long.";
+    UnsupportedMediaType, "unsupported_media_type", 415, "不支持的内容类型", "This content type is not supported.";
+    InvalidInput, "invalid_input", 422, "填写的内容有误，请检查", "Some of the input is not valid.";
+    PreconditionRequired, "precondition_required", 428, "请先获取最新内容再修改", "Send If-Match with the version you edited.";
+    RateLimited, "rate_limited", 429, "操作过于频繁，请稍后再试", "Too many requests; please wait a little.";
+    HeadersTooLarge, "headers_too_large", 431, "请求头过大", "The request headers are too large.";
+    Internal, "internal", 500, "系统出错了，请稍后再试", "Something went wrong on our side.";
+    Unavailable, "unavailable", 503, "服务繁忙，请稍后再试", "The service is busy; please try again shortly.";
+    Timeout, "timeout", 503, "处理超时，请稍后再试", "The service did not answer in time.";
+
+    // lists
+    CursorInvalid, "cursor_invalid", 400, "翻页参数无效，请从第一页开始", "The cursor is not valid; start from the first page.";
+    CursorExpired, "cursor_expired", 410, "翻页已过期，请从第一页开始", "The cursor has expired; start from the first page.";
+
+    // idempotency
+    IdempotencyKeyRequired, "idempotency_key_required", 400, "缺少幂等键", "The Idempotency-Key header is required.";
+    IdempotencyKeyInvalid, "idempotency_key_invalid", 400, "幂等键无效", "The Idempotency-Key is not valid (1 to 255 visible ASCII characters).";
+    IdempotencyKeyReused, "idempotency_key_reused", 422, "同一幂等键用于了不同的请求", "This Idempotency-Key was used with another request.";
+    IdempotencyInProgress, "idempotency_in_progress", 409, "相同的请求正在处理", "The same request is being processed.";
+
+    // geography
+    CoordinateInvalid, "coordinate_invalid", 422, "坐标无效", "The coordinates are not valid.";
+    CoordinateSwapped, "coordinate_swapped", 422, "经纬度似乎颠倒了", "Latitude and longitude seem to be swapped.";
+    CoordinateOutOfArea, "coordinate_out_of_area", 422, "坐标不在服务区域内", "The point is outside the served area.";
+    DatumRequired, "datum_required", 422, "请说明坐标系（wgs84、gcj02 或 bd09）", "Say which coordinate system is used (wgs84, gcj02 or bd09).";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_snake_case_and_speak_both_languages() {
+        let mut seen = HashSet::new();
+        for code in Code::ALL {
+            let name = code.as_str();
+            assert!(seen.insert(name), "{name} stands twice in the table");
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+            assert!((400..=599).contains(&code.status()), "{name}");
+            assert!(!code.zh().is_empty() && !code.en().is_empty(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Events: hints that say *what to look at*, never *what to do*.
+//!
+//! A consumer re-reads the current state of the subject, so events may be
+//! repeated, merged or late, and a periodic full scan repairs what they missed.
+
+use uuid::Uuid;
+
+use crate::ids::{BookingId, FacilityId, StockId};
+
+/// Something changed; look at it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A facility, its services, hours, notices or status changed.
+    FacilityChanged(FacilityId),
+    /// The statutory calendar changed.
+    CalendarChanged,
+    /// A stock changed: send its absolute state to the gate.
+    GateSync(StockId),
+    /// A booking was made, moved or cancelled.
+    BookingChanged(BookingId),
+}
+
+impl Event {
+    /// The stable name of the topic.
+    pub const fn topic(self) -> &'static str {
+        match self {
+            Self::FacilityChanged(_) => "facility.changed",
+            Self::CalendarChanged => "calendar.changed",
+            Self::GateSync(_) => "gate.sync",
+            Self::BookingChanged(_) => "booking.changed",
+        }
+    }
+
+    /// The subject, nil where the topic has only one.
+    pub const fn subject(self) -> Uuid {
+        match self {
+            Self::FacilityChanged(id) => id.0,
+            Self::CalendarChanged => Uuid::nil(),
+            Self::GateSync(id) => id.0,
+            Self::BookingChanged(id) => id.0,
+        }
+    }
+
+    /// Reads an event back from its row; `None` for a topic this version does not know.
+    pub fn parse(topic: &str, subject: Uuid) -> Option<Self> {
+        Some(match topic {
+            "facility.changed" => Self::FacilityChanged(subject.into()),
+            "calendar.changed" => Self::CalendarChanged,
+            "gate.sync" => Self::GateSync(subject.into()),
+            "booking.changed" => Self::BookingChanged(subject.into()),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! The rules of Linli, pure and synchronous.
+//!
+//! Everything here is a function of its arguments, `now` included: no I/O, no
+//! framework, no clock, no random ids. Wire and row types live outside and
+//! convert. `serde` is allowed for versioned data (hours, calendars, policies),
+//! always with `deny_unknown_fields`.
+#![warn(missing_docs)]
+
+pub mod code;
+pub mod event;
+pub mod ids;
+pub mod refusal;
+
+pub use code::Code;
+pub use event::Event;
+pub use refusal::{FieldError, Refusal};

@@ -6,9 +6,11 @@
 //! always with `deny_unknown_fields`.
 #![warn(missing_docs)]
 
+pub mod access;
 pub mod code;
 pub mod event;
 pub mod ids;
+pub mod person;
 pub mod refusal;
 
 pub use code::Code;

@@ -1,0 +1,1 @@
+//! The inventory engine: everything scarce goes through it.

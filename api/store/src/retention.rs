@@ -1,0 +1,68 @@
+//! Retention: how long each kind of row is kept, in one table, and the job that keeps to it.
+
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use crate::Env;
+
+/// One period: rows of `table` whose `column` is older than `days` are deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Period {
+    /// Table.
+    pub table: &'static str,
+    /// Primary key, to delete in batches.
+    pub key: &'static str,
+    /// Timestamp the period counts from.
+    pub column: &'static str,
+    /// Days kept after that.
+    pub days: i64,
+    /// Further condition in SQL both databases read, or empty.
+    pub only: &'static str,
+    /// Why this long.
+    pub why: &'static str,
+}
+
+/// The table of periods. What is not named here is kept.
+pub const PERIODS: &[Period] = &[
+    Period {
+        table: "idempotency",
+        key: "principal, key",
+        column: "expires_at",
+        days: 0,
+        only: "",
+        why: "a client retries within two days (idempotency::KEPT)",
+    },
+    Period {
+        table: "outbox",
+        key: "seq",
+        column: "at",
+        days: 7,
+        only: "",
+        why: "a consumer that was away a week starts over from the tables",
+    },
+];
+
+/// Rows deleted in one statement, so that no lock is held for long.
+const BATCH: u32 = 1_000;
+
+/// Deletes one batch per period; returns how many rows went, 0 when everything is clean.
+pub async fn sweep(conn: &impl ConnectionTrait, env: &Env) -> Result<u64, DbErr> {
+    let backend = conn.get_database_backend();
+    let mut gone = 0;
+    for Period { table, key, column, days, only, .. } in PERIODS {
+        let before = env.now() - chrono::Duration::days(*days);
+        let and = if only.is_empty() { String::new() } else { format!("AND ({only})") };
+        let sql = format!(
+            "DELETE FROM {table} WHERE ({key}) IN \
+             (SELECT {key} FROM {table} WHERE {column} < $1 {and} LIMIT {BATCH})"
+        );
+        let deleted = conn
+            .execute_raw(Statement::from_sql_and_values(backend, sql, [before.into()]))
+            .await?
+            .rows_affected();
+        if deleted > 0 {
+            tracing::info!(retention.table = table, retention.rows = deleted, "rows past their period went");
+        }
+        gone += deleted;
+    }
+    Ok(gone)
+}

@@ -40,8 +40,8 @@ finally() {
 # A loopback port nobody listens on, below the ephemeral range so that no
 # outgoing connection takes it meanwhile.
 free_port() {
-    local port attempt
-    for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    local port
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         port=$((20000 + RANDOM % 12000))
         if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
             echo "$port"
@@ -101,4 +101,16 @@ ensure_postgres() {
     [ -n "$bin" ] || die "PostgreSQL was installed, but its initdb cannot be found"
     version=$("$bin/postgres" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
     [ "$version" -ge 15 ] || die "PostgreSQL $version in $bin is too old; Linli needs 15 or newer"
+}
+
+ensure_rust() {
+    have cargo || die "Rust is missing; install it with rustup, then try again (Cargo.toml names the version needed)"
+    # SQLite and the cryptography are C libraries that cargo compiles.
+    have cc || install "a C compiler" "build-essential" "gcc"
+    local component
+    for component in fmt clippy; do
+        cargo "$component" --version >/dev/null 2>&1 && continue
+        say "cargo $component is missing: adding it with rustup"
+        rustup component add "${component/fmt/rustfmt}" >&2 || die "rustup could not add $component"
+    done
 }

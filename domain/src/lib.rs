@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod code;
+pub mod division;
 pub mod event;
 pub mod ids;
 pub mod person;

@@ -22,4 +22,4 @@ pub mod storage;
 pub use db::{Committed, Db, DbOptions, Tx};
 pub use env::Env;
 pub use error::{Error, OnConstraint};
-pub use scope::Scope;
+pub use scope::{Scope, ScopeCondition};

@@ -91,6 +91,11 @@ impl Scope {
         &self.0
     }
 
+    /// Whether a stored path lies in the scope.
+    pub fn covers(&self, org_path: &str) -> bool {
+        self.0.iter().any(|own| org_path.starts_with(own.as_str()))
+    }
+
     /// Whether the place lies in the scope.
     pub fn contains(&self, path: &OrgPath) -> bool {
         self.0.iter().any(|own| own.contains(path))

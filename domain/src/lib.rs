@@ -7,13 +7,19 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod calendar;
 pub mod code;
 pub mod division;
 pub mod event;
+pub mod geo;
+pub mod hours;
 pub mod ids;
 pub mod person;
 pub mod refusal;
+pub mod time;
+pub mod vocabulary;
 
 pub use code::Code;
 pub use event::Event;
-pub use refusal::{FieldError, Refusal};
+pub use refusal::{FieldError, FieldErrors, Refusal};
+pub use vocabulary::Vocabulary;

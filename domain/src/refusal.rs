@@ -97,3 +97,64 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// Collects everything that is wrong with an input, so that a person mends it in one go.
+#[derive(Debug, Default)]
+pub struct FieldErrors(Vec<FieldError>);
+
+impl FieldErrors {
+    /// Nothing wrong yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Notes what is wrong with a field.
+    pub fn add(
+        &mut self,
+        field: impl Into<String>,
+        code: &'static str,
+        zh: impl Into<String>,
+        en: impl Into<String>,
+    ) {
+        self.0.push(FieldError { field: field.into(), code, zh: zh.into(), en: en.into() });
+    }
+
+    /// Notes it unless `holds`.
+    pub fn require(&mut self, holds: bool, field: impl Into<String>, code: &'static str, zh: &str, en: &str) {
+        if !holds {
+            self.add(field, code, zh, en);
+        }
+    }
+
+    /// Takes over what is wrong inside a part: its `rules[0]` becomes `hours.rules[0]` below `parent`.
+    pub fn nest<T>(&mut self, parent: &str, part: Result<T, Refusal>) -> Option<T> {
+        match part {
+            Ok(value) => Some(value),
+            Err(refusal) if refusal.errors.is_empty() => {
+                self.add(parent, refusal.code.as_str(), refusal.code.zh(), refusal.code.en());
+                None
+            }
+            Err(refusal) => {
+                self.0.extend(refusal.errors.into_iter().map(|error| {
+                    let dot = if error.field.is_empty() || error.field.starts_with('[') { "" } else { "." };
+                    FieldError { field: format!("{parent}{dot}{}", error.field), ..error }
+                }));
+                None
+            }
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The refusal that names everything, if anything is wrong.
+    pub fn finish(self) -> Result<(), Refusal> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal { errors: self.0, ..Refusal::new(Code::InvalidInput) })
+        }
+    }
+}

@@ -8,6 +8,8 @@
 
 use std::{fmt, str::FromStr, sync::LazyLock};
 
+use crate::geo::{Bounds, Point};
+
 /// The level of a division.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -110,12 +112,14 @@ impl fmt::Debug for DivisionCode {
 }
 
 /// One division with its published name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Division {
     /// Its code.
     pub code: DivisionCode,
     /// Its name as published, for instance 清波门社区居民委员会.
     pub name: Box<str>,
+    /// A box that surely holds it, generous, given for cities; used to refuse misplaced points.
+    pub bounds: Option<Bounds>,
 }
 
 impl Division {
@@ -147,8 +151,8 @@ impl Division {
 /// A line of the list that is not a division.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DivisionsError {
-    /// The line has no code, no name, or a bad code.
-    #[error("line {0} is not `code<TAB>name`")]
+    /// The line has no code, no name, a bad code or a bad box.
+    #[error("line {0} is not `code<TAB>name[<TAB>south west north east]`")]
     Malformed(usize),
     /// Codes must ascend, which also rules out duplicates.
     #[error("line {0} does not ascend")]
@@ -159,7 +163,7 @@ pub enum DivisionsError {
 }
 
 /// A list of divisions, complete upwards: with a division it holds all above it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Divisions {
     /// Ascending by code, so that everything in a division is one contiguous range.
     rows: Vec<Division>,
@@ -175,23 +179,18 @@ impl Divisions {
         &SHIPPED
     }
 
-    /// Parses `code<TAB>name` lines; lines that begin with `#` are comments.
+    /// Parses `code<TAB>name[<TAB>south west north east]` lines; `#` begins a comment line.
     pub fn parse(text: &str) -> Result<Self, DivisionsError> {
         let mut rows: Vec<Division> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             if line.starts_with('#') || line.is_empty() {
                 continue;
             }
-            let malformed = DivisionsError::Malformed(index + 1);
-            let (code, name) = line.split_once('\t').ok_or(malformed)?;
-            let code: DivisionCode = code.parse().map_err(|_| malformed)?;
-            if name.trim().is_empty() {
-                return Err(malformed);
-            }
-            if rows.last().is_some_and(|last| last.code >= code) {
+            let row = parse_row(line).ok_or(DivisionsError::Malformed(index + 1))?;
+            if rows.last().is_some_and(|last| last.code >= row.code) {
                 return Err(DivisionsError::OutOfOrder(index + 1));
             }
-            rows.push(Division { code, name: name.into() });
+            rows.push(row);
         }
         let list = Self { rows };
         match list.rows.iter().find(|row| row.code.parent().is_some_and(|up| list.get(up).is_none())) {
@@ -242,6 +241,11 @@ impl Divisions {
         self.lineage(code).into_iter().filter(|row| !row.is_group()).map(Division::plain_name).collect()
     }
 
+    /// The box of the nearest division at or above `code` that has one.
+    pub fn bounds(&self, code: DivisionCode) -> Option<Bounds> {
+        self.lineage(code).into_iter().rev().find_map(|row| row.bounds)
+    }
+
     /// The divisions in `within` that have this name, published or plain.
     ///
     /// Names repeat (Zibo alone has several 郭家村), so the answer is a list.
@@ -249,6 +253,21 @@ impl Divisions {
         let rows = within.map_or(&*self.rows, |code| self.within(code));
         rows.iter().filter(|row| &*row.name == name || row.plain_name() == name).collect()
     }
+}
+
+fn parse_row(line: &str) -> Option<Division> {
+    let mut cells = line.split('\t');
+    let code = cells.next()?.parse().ok()?;
+    let name = cells.next().filter(|name| !name.trim().is_empty())?.into();
+    let bounds = cells.next().map(|cell| parse_bounds(cell).ok_or(())).transpose().ok()?;
+    cells.next().is_none().then_some(Division { code, name, bounds })
+}
+
+fn parse_bounds(text: &str) -> Option<Bounds> {
+    let edges: Vec<f64> = text.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [south, west, north, east] = *edges else { return None };
+    let corners = Point::wgs84(south, west).zip(Point::wgs84(north, east));
+    (corners.is_some() && south < north && west < east).then_some(Bounds { south, west, north, east })
 }
 
 #[cfg(test)]
@@ -296,12 +315,16 @@ mod tests {
         assert_eq!(list.full_name(code("500103")), "重庆市渝中区");
         assert_eq!(list.children(code("330102001")).count(), 5);
         assert_eq!(list.named(Some(code("3301")), "上城区").len(), 1);
+        assert_eq!(list.bounds(code("330102001051")), list.get(code("3301")).unwrap().bounds);
+        assert_eq!(list.bounds(code("33")), None);
         assert!(list.named(Some(code("3703")), "郭家村").len() > 6);
     }
 
     #[test]
     fn names_are_shortened_as_people_say_them() {
-        let plain = |name: &str| Division { code: code("330102001001"), name: name.into() }.plain_name();
+        let plain = |name: &str| {
+            Division { code: code("330102001001"), name: name.into(), bounds: None }.plain_name()
+        };
         assert_eq!(plain("民生社区居民委员会"), "民生社区");
         assert_eq!(plain("劳动路社区"), "劳动路社区");
         assert_eq!(plain("梅家坞村委会"), "梅家坞村");
@@ -314,6 +337,8 @@ mod tests {
     fn a_bad_list_says_which_line() {
         assert_eq!(Divisions::parse("33 浙江省"), Err(DivisionsError::Malformed(1)));
         assert_eq!(Divisions::parse("# x\n33\t "), Err(DivisionsError::Malformed(2)));
+        assert_eq!(Divisions::parse("33\ta\t30 120 29 121"), Err(DivisionsError::Malformed(1)));
+        assert_eq!(Divisions::parse("33\ta\t30 NaN 31 121"), Err(DivisionsError::Malformed(1)));
         assert_eq!(Divisions::parse("33\ta\n33\tb"), Err(DivisionsError::OutOfOrder(2)));
         assert_eq!(Divisions::parse("33\ta\n330102\tb"), Err(DivisionsError::Orphan(code("330102"))));
     }

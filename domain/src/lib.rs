@@ -14,6 +14,7 @@ pub mod event;
 pub mod geo;
 pub mod hours;
 pub mod ids;
+pub mod import;
 pub mod person;
 pub mod refusal;
 pub mod time;

@@ -19,6 +19,14 @@ pub mod retention;
 pub mod scope;
 pub mod storage;
 
+// The test helpers say `linli_store::` because the integration tests of `linli` compile them too.
+#[cfg(test)]
+extern crate self as linli_store;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use db::{Committed, Db, DbOptions, Tx};
 pub use env::Env;
 pub use error::{Error, OnConstraint};

@@ -78,6 +78,14 @@ codes! {
     CoordinateSwapped, "coordinate_swapped", 422, "经纬度似乎颠倒了", "Latitude and longitude seem to be swapped.";
     CoordinateOutOfArea, "coordinate_out_of_area", 422, "坐标不在服务区域内", "The point is outside the served area.";
     DatumRequired, "datum_required", 422, "请说明坐标系（wgs84、gcj02 或 bd09）", "Say which coordinate system is used (wgs84, gcj02 or bd09).";
+
+    // facilities
+    FacilityStatusInvalid, "facility_status_invalid", 409, "设施当前状态不允许此变更", "The facility's status does not allow this move.";
+    FacilityDuplicate, "facility_duplicate", 409, "同一来源的外部编号已存在", "This source already has a facility with this external id.";
+    ReportStateInvalid, "report_state_invalid", 409, "该反馈的当前状态不允许此变更", "The report's state does not allow this move.";
+    TooManyReports, "too_many_reports", 429, "待核实的反馈较多，请稍后再试", "Many reports are still waiting to be checked; please try again later.";
+    PhotoLimit, "photo_limit", 409, "照片数量已达上限", "The facility has as many photos as it may.";
+    PhotoInvalid, "photo_invalid", 415, "仅支持 JPEG、PNG 或 WebP 图片", "Only JPEG, PNG or WebP images are accepted.";
 }
 
 #[cfg(test)]

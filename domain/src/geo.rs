@@ -11,6 +11,8 @@ mod walk;
 pub use bounds::{Bounds, CHINA};
 pub use walk::{CIRCUITY, WalkProfile};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Code, Refusal, vocabulary::vocabulary};
 
 vocabulary! {
@@ -26,10 +28,33 @@ vocabulary! {
 const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 /// A point in WGS-84 degrees: finite, latitude within ±90, longitude within ±180.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Degrees", into = "Degrees")]
 pub struct Point {
     lat: f64,
     lng: f64,
+}
+
+/// A point as data: not yet checked.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Degrees {
+    lat: f64,
+    lng: f64,
+}
+
+impl TryFrom<Degrees> for Point {
+    type Error = &'static str;
+
+    fn try_from(Degrees { lat, lng }: Degrees) -> Result<Self, Self::Error> {
+        Self::wgs84(lat, lng).ok_or("not a point on the earth")
+    }
+}
+
+impl From<Point> for Degrees {
+    fn from(Point { lat, lng }: Point) -> Self {
+        Self { lat, lng }
+    }
 }
 
 impl Point {
@@ -39,7 +64,7 @@ impl Point {
         (lat.abs() <= 90.0 && lng.abs() <= 180.0).then_some(Self { lat, lng })
     }
 
-    /// Reads what a caller gave, anywhere in China.
+    /// Reads what a caller gave, anywhere in China; kept to seven decimals, about a centimetre.
     pub fn parse(lat: f64, lng: f64, datum: Datum) -> Result<Self, Refusal> {
         Self::parse_within(lat, lng, datum, &CHINA)
     }
@@ -51,7 +76,7 @@ impl Point {
     pub fn parse_within(lat: f64, lng: f64, datum: Datum, area: &Bounds) -> Result<Self, Refusal> {
         let accepted = |lat, lng| {
             let point = Self::wgs84(lat, lng).map(|as_given| as_given.taken_as(datum))?;
-            area.contains(point).then_some(point)
+            area.contains(point).then(|| point.at_decimals(1e7))
         };
         if let Some(point) = accepted(lat, lng) {
             return Ok(point);
@@ -74,7 +99,11 @@ impl Point {
     /// The point at four decimals, about 10 m.
     #[must_use]
     pub fn rounded(self) -> Self {
-        let round = |degrees: f64| (degrees * 1e4).round() / 1e4;
+        self.at_decimals(1e4)
+    }
+
+    fn at_decimals(self, scale: f64) -> Self {
+        let round = |degrees: f64| (degrees * scale).round() / scale;
         Self { lat: round(self.lat), lng: round(self.lng) }
     }
 

@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod code;
 pub mod division;
 pub mod event;
+pub mod facility;
 pub mod geo;
 pub mod hours;
 pub mod ids;

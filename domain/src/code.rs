@@ -86,6 +86,17 @@ codes! {
     TooManyReports, "too_many_reports", 429, "待核实的反馈较多，请稍后再试", "Many reports are still waiting to be checked; please try again later.";
     PhotoLimit, "photo_limit", 409, "照片数量已达上限", "The facility has as many photos as it may.";
     PhotoInvalid, "photo_invalid", 415, "仅支持 JPEG、PNG 或 WebP 图片", "Only JPEG, PNG or WebP images are accepted.";
+    // rooms and bookings
+    SlotTaken, "slot_taken", 409, "这个时段刚刚被别人约走了，请换一个时段", "Someone else has just booked this time; please choose another.";
+    SlotClosed, "slot_closed", 409, "这个时段暂时不开放预约，请换一个时段", "This time is not open for booking; please choose another.";
+    SlotPast, "slot_past", 409, "这个时段已经开始或过去了，请换一个时段", "This time has already begun; please choose another.";
+    SlotTooSoon, "slot_too_soon", 409, "离开始时间太近，不能在手机上预约了，请直接问工作人员", "It is too close to the start to book here; please ask the staff.";
+    SlotTooFarAhead, "slot_too_far_ahead", 409, "这一天还没有开放预约，请过几天再来", "This day is not open for booking yet; please come back later.";
+    SlotsNotContiguous, "slots_not_contiguous", 422, "选的几个时段要前后相连", "The times you choose must follow one another without a gap.";
+    SoldOut, "sold_out", 409, "名额已经满了", "There is nothing left.";
+    PartyTooLarge, "party_too_large", 422, "来的人太多，这个房间坐不下", "That is more people than the room takes.";
+    TooLateToCancel, "too_late_to_cancel", 409, "已经过了可以取消的时间，请打电话告诉工作人员", "It is too late to cancel here; please call the staff.";
+    BookingAlreadyCancelled, "booking_already_cancelled", 409, "这个预约已经取消了，不用再取消", "This booking is already cancelled; there is nothing more to do.";
 }
 
 #[cfg(test)]

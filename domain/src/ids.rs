@@ -65,6 +65,8 @@ ids! {
     SlotId;
     /// A stock: something that runs out.
     StockId;
+    /// A claim on stocks; also the id of the booking, order or redemption that it is for.
+    ClaimId;
     /// A booking 预约; also the id of the claim it holds.
     BookingId;
     // residents
@@ -87,4 +89,10 @@ ids! {
     AssignmentId;
     /// An audit entry.
     AuditId;
+}
+
+impl From<BookingId> for ClaimId {
+    fn from(id: BookingId) -> Self {
+        Self(id.0)
+    }
 }

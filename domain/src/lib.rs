@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod access;
+pub mod bookings;
 pub mod calendar;
 pub mod code;
 pub mod division;
@@ -16,8 +17,10 @@ pub mod geo;
 pub mod hours;
 pub mod ids;
 pub mod import;
+pub mod inventory;
 pub mod person;
 pub mod refusal;
+pub mod rooms;
 pub mod time;
 pub mod vocabulary;
 

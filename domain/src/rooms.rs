@@ -1,0 +1,275 @@
+//! Rooms 空间 and their slots 时段: the bookable units of a local day.
+//!
+//! Room time is stock: one stock of capacity 1 per leaf room, local date and grid cell. A slot is a
+//! list of such cells, so two slots overlap exactly when they share a cell, whatever their length and
+//! whichever part of a divisible hall they take.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+
+use crate::{
+    Code, Refusal,
+    ids::RoomId,
+    time::{DAY_MINUTES, instant, local_date},
+};
+
+/// How many slots one day of a room may have.
+pub const MAX_SLOTS_A_DAY: usize = 200;
+
+/// The grid of a room tree: how long a cell is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grid {
+    /// 15 minutes.
+    Quarter,
+    /// 30 minutes.
+    Half,
+    /// 60 minutes.
+    Hour,
+}
+
+impl Grid {
+    /// Length of a cell in minutes.
+    pub const fn minutes(self) -> u16 {
+        match self {
+            Self::Quarter => 15,
+            Self::Half => 30,
+            Self::Hour => 60,
+        }
+    }
+
+    /// The grid with cells of `minutes`.
+    pub const fn of_minutes(minutes: u16) -> Option<Self> {
+        match minutes {
+            15 => Some(Self::Quarter),
+            30 => Some(Self::Half),
+            60 => Some(Self::Hour),
+            _ => None,
+        }
+    }
+}
+
+/// A span within one local day, in minutes since midnight; half open, so 09-10 and 10-11 do not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    starts: u16,
+    ends: u16,
+}
+
+impl Span {
+    /// From `starts` until just before `ends`; `ends` may be 1440, the end of the day.
+    pub const fn new(starts: u16, ends: u16) -> Option<Self> {
+        if starts < ends && ends <= DAY_MINUTES { Some(Self { starts, ends }) } else { None }
+    }
+
+    /// Reads `HH:MM` and `HH:MM`; the end may be `24:00`.
+    pub fn parse(starts: &str, ends: &str) -> Option<Self> {
+        Self::new(minute_of_day(starts)?, minute_of_day(ends)?)
+    }
+
+    /// The cells it covers, when both ends lie on the grid.
+    fn cells(self, grid: Grid) -> Option<std::ops::Range<u16>> {
+        let minutes = grid.minutes();
+        (self.starts % minutes == 0 && self.ends % minutes == 0)
+            .then(|| self.starts / minutes..self.ends / minutes)
+    }
+}
+
+/// Reads `HH:MM`, up to and including `24:00`.
+fn minute_of_day(text: &str) -> Option<u16> {
+    let (hours, minutes) = text.split_once(':')?;
+    let digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(hours) || !digits(minutes) {
+        return None;
+    }
+    let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let total = hours * 60 + minutes;
+    (minutes < 60 && total <= DAY_MINUTES).then_some(total)
+}
+
+/// A cell of a leaf room: what a stock of capacity 1 stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeafCell {
+    /// The leaf room.
+    pub room: RoomId,
+    /// Local date.
+    pub date: NaiveDate,
+    /// Index on the grid, counted from local midnight.
+    pub cell: u16,
+}
+
+/// A slot as it is about to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedSlot {
+    /// When it starts.
+    pub starts_at: DateTime<Utc>,
+    /// When it ends, not included.
+    pub ends_at: DateTime<Utc>,
+    /// What a booking of it takes.
+    pub cells: Vec<LeafCell>,
+}
+
+/// A day as it is about to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayPlan {
+    /// The slots by start, then end.
+    pub slots: Vec<PlannedSlot>,
+    /// Every cell any of them needs.
+    pub cells: BTreeSet<LeafCell>,
+}
+
+/// Lays `template` over `date`: the slots of a room whose leaves are `leaves`.
+///
+/// Slots may overlap each other (09-10, 09:30-10:30): whoever books one takes the shared cells.
+pub fn plan_day(
+    grid: Grid,
+    leaves: &[RoomId],
+    date: NaiveDate,
+    template: &[Span],
+    now: DateTime<Utc>,
+) -> Result<DayPlan, Refusal> {
+    if date < local_date(now) {
+        return Err(Refusal::field("date", "in_the_past", "这一天已经过去", "This day is over."));
+    }
+    if template.is_empty() || template.len() > MAX_SLOTS_A_DAY {
+        let (zh, en) = ("一天需要 1 到 200 个时段", "A day has 1 to 200 slots.");
+        return Err(Refusal::field("slots", "count", zh, en));
+    }
+    let spans: BTreeSet<Span> = template.iter().copied().collect();
+    let mut plan = DayPlan { slots: Vec::with_capacity(spans.len()), cells: BTreeSet::new() };
+    for span in spans {
+        let Some(range) = span.cells(grid) else {
+            let index = template.iter().position(|one| *one == span).unwrap_or_default();
+            return Err(Refusal::field(
+                format!("slots[{index}]"),
+                "off_grid",
+                "时段的起止时间要落在房间的时间格上",
+                "A slot starts and ends on the grid of its room.",
+            ));
+        };
+        let cells: Vec<_> =
+            range.flat_map(|cell| leaves.iter().map(move |&room| LeafCell { room, date, cell })).collect();
+        plan.cells.extend(&cells);
+        plan.slots.push(PlannedSlot {
+            starts_at: instant(date, i32::from(span.starts)),
+            ends_at: instant(date, i32::from(span.ends)),
+            cells,
+        });
+    }
+    Ok(plan)
+}
+
+/// What a room asks of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BookingRules {
+    /// How many people fit.
+    pub max_party_size: u16,
+    /// A slot can be booked until this long before its start.
+    pub lead: Duration,
+    /// A slot can be booked from this many days before its date.
+    pub horizon_days: u16,
+    /// A booking can be cancelled until this long before its start.
+    pub cancel_until: Duration,
+}
+
+impl BookingRules {
+    /// Whether a slot starting at `starts_at` can be booked at `now`.
+    pub fn check_start(&self, starts_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Refusal> {
+        if starts_at <= now {
+            return Err(Code::SlotPast.into());
+        }
+        if starts_at - self.lead < now {
+            return Err(Code::SlotTooSoon.into());
+        }
+        if local_date(starts_at) > local_date(now) + Duration::days(i64::from(self.horizon_days)) {
+            return Err(Code::SlotTooFarAhead.into());
+        }
+        Ok(())
+    }
+
+    /// Until when a booking starting at `starts_at` can be cancelled.
+    pub fn cancel_deadline(&self, starts_at: DateTime<Utc>) -> DateTime<Utc> {
+        starts_at - self.cancel_until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn room(n: u128) -> RoomId {
+        Uuid::from_u128(n).into()
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn plan(grid: Grid, leaves: &[RoomId], spans: &[(&str, &str)]) -> Result<DayPlan, Refusal> {
+        let spans: Vec<_> = spans.iter().map(|(starts, ends)| Span::parse(starts, ends).unwrap()).collect();
+        plan_day(grid, leaves, "2026-11-23".parse().unwrap(), &spans, at("2026-11-22T12:00:00Z"))
+    }
+
+    #[test]
+    fn spans_are_read_strictly() {
+        assert_eq!(Span::parse("09:00", "24:00"), Span::new(540, 1440));
+        for (starts, ends) in [
+            ("10:00", "09:00"),
+            ("09:00", "09:00"),
+            ("9:00", "10:00"),
+            ("09:60", "11:00"),
+            ("23:00", "24:01"),
+            ("+9:00", "10:00"),
+        ] {
+            assert_eq!(Span::parse(starts, ends), None, "{starts} {ends}");
+        }
+    }
+
+    #[test]
+    fn overlapping_slots_share_cells_and_touching_ones_do_not() {
+        let day = plan(Grid::Half, &[room(1)], &[("10:00", "11:00"), ("09:00", "10:00"), ("09:30", "10:30")])
+            .unwrap();
+        let shared = |a: usize, b: usize| {
+            day.slots[a].cells.iter().filter(|cell| day.slots[b].cells.contains(cell)).count()
+        };
+        assert_eq!((shared(0, 1), shared(1, 2), shared(0, 2)), (1, 1, 0));
+        assert_eq!(day.cells.len(), 4);
+        assert_eq!(day.slots[0].starts_at, at("2026-11-23T01:00:00Z"));
+    }
+
+    #[test]
+    fn a_divisible_hall_takes_the_cells_of_all_its_leaves() {
+        let hall = plan(Grid::Hour, &[room(1), room(2)], &[("09:00", "11:00")]).unwrap();
+        assert_eq!(hall.slots[0].cells.len(), 4);
+    }
+
+    #[test]
+    fn a_day_that_is_over_and_a_slot_off_the_grid_are_refused() {
+        let refusal = plan(Grid::Hour, &[room(1)], &[("08:00", "09:00"), ("09:30", "10:30")]).unwrap_err();
+        assert_eq!(refusal.errors[0].field, "slots[1]");
+        let yesterday = "2026-11-21".parse().unwrap();
+        let span = [Span::new(540, 600).unwrap()];
+        let refusal =
+            plan_day(Grid::Hour, &[room(1)], yesterday, &span, at("2026-11-22T12:00:00Z")).unwrap_err();
+        assert_eq!(refusal.errors[0].code, "in_the_past");
+    }
+
+    #[test]
+    fn a_slot_is_bookable_between_horizon_and_lead() {
+        let rules = BookingRules {
+            max_party_size: 10,
+            lead: Duration::minutes(30),
+            horizon_days: 7,
+            cancel_until: Duration::hours(2),
+        };
+        let starts = at("2026-11-29T01:00:00Z");
+        let code = |now: &str| rules.check_start(starts, at(now)).map_err(|refusal| refusal.code);
+        assert_eq!(code("2026-11-21T15:59:59Z"), Err(Code::SlotTooFarAhead));
+        assert_eq!(code("2026-11-21T16:00:00Z"), Ok(()), "local midnight opens the day");
+        assert_eq!(code("2026-11-29T00:30:00Z"), Ok(()));
+        assert_eq!(code("2026-11-29T00:30:01Z"), Err(Code::SlotTooSoon));
+        assert_eq!(code("2026-11-29T01:00:00Z"), Err(Code::SlotPast));
+        assert_eq!(rules.cancel_deadline(starts), at("2026-11-28T23:00:00Z"));
+    }
+}

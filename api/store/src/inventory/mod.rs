@@ -1,1 +1,3 @@
 //! The inventory engine: everything scarce goes through it.
+
+pub mod gate;

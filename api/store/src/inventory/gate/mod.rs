@@ -1,0 +1,131 @@
+//! The gate: says "no" in one round trip, so that a rush never reaches the database.
+//!
+//! It may be wrong, stale, empty or dead, and still nothing is oversold: only SQL says "yes". So no
+//! answer of the gate is an error, and what it missed is told again by `gate.sync`.
+
+mod circuit;
+mod open;
+mod redis;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use linli_domain::inventory::{KeyDigest, Need, Shortage, Stock, Tag};
+
+pub use self::{
+    open::OpenGate,
+    redis::{RedisGate, RedisGateOptions},
+};
+
+/// What the gate knows of a stock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockState {
+    /// The row.
+    pub stock: Stock,
+    /// When the first SQL hold on it lapses; a refusal after that asks SQL.
+    pub lapses_at: Option<DateTime<Utc>>,
+    /// Whose claims live on it.
+    pub live: Vec<KeyDigest>,
+}
+
+/// A stock that cannot give what was asked, with what a cache needs to repeat the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which stock.
+    pub stock: linli_domain::ids::StockId,
+    /// Why.
+    pub shortage: Shortage,
+    /// Units still free; fewer than were asked for.
+    pub free: u32,
+    /// When the answer must not be repeated any more.
+    pub lapses_at: Option<DateTime<Utc>>,
+    /// Whose claims or holds are on it: a retry of theirs must not be refused.
+    pub known: Vec<KeyDigest>,
+}
+
+/// The gate's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Units are held; SQL decides.
+    Granted,
+    /// A claim under this key lives here: the idempotency record has the answer.
+    Known,
+    /// No. SQL is not asked.
+    Refused(Refused),
+    /// Full, but a SQL hold has lapsed since: SQL decides.
+    Lapsed,
+    /// Not loaded: unknown, never free.
+    Cold,
+    /// The gate did not answer.
+    Unavailable,
+}
+
+/// How a hold ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The claim is committed and lives on its stocks.
+    Committed,
+    /// A live claim was given back.
+    Released,
+    /// No claim came of it.
+    Void,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Released => "released",
+            Self::Void => "void",
+        }
+    }
+}
+
+/// The gate could not be reached; the caller may try again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the gate does not answer")]
+pub struct Away;
+
+/// How the gate stands, for `/readyz`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It answers.
+    Ready,
+    /// Everyone is admitted by configuration.
+    Open,
+    /// It does not answer: everyone is admitted until it does.
+    Degraded,
+}
+
+/// One node of the gate with the run id of its process.
+pub type NodeRun = (String, String);
+
+/// The gate's two forms share this.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// Holds `needs` under one tag, all or nothing, for the request named `digest`.
+    async fn reserve(&self, tag: &Tag, digest: KeyDigest, needs: &[Need], now: DateTime<Utc>) -> Verdict;
+
+    /// Ends the hold `digest` and tells the numbers the transaction returned. Best effort.
+    async fn settle(&self, tag: &Tag, digest: KeyDigest, outcome: Outcome, stocks: &[Stock]);
+
+    /// Loads a cold tag under the current epoch.
+    async fn load(&self, tag: &Tag, states: &[StockState]) -> Result<(), Away>;
+
+    /// Tells the absolute state of stocks; a tag that is not loaded stays so.
+    async fn sync(&self, tag: &Tag, states: &[StockState]) -> Result<(), Away>;
+
+    /// Marks a tag cold after SQL refused what the gate had granted.
+    async fn forget(&self, tag: &Tag);
+
+    /// What a loaded tag says of its stocks, for the reconciler; `None` when it is cold.
+    async fn dump(&self, tag: &Tag) -> Result<Option<Vec<Stock>>, Away>;
+
+    /// The nodes and the run ids of their processes: a changed one bumps the epoch.
+    async fn runs(&self) -> Result<Vec<NodeRun>, Away>;
+
+    /// The epoch all further calls are made under.
+    fn set_epoch(&self, epoch: i64);
+
+    /// How it stands.
+    fn health(&self) -> Health;
+}

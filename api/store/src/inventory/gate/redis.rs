@@ -1,0 +1,350 @@
+//! The gate on Redis 7 or Redis Cluster.
+//!
+//! | key | type | what | lives |
+//! |---|---|---|---|
+//! | `<prefix>:gate:{<tag>}` | hash | stocks of a tag and the holds on them (fields: `lua/prelude.lua`) | `KEEP` from its load |
+//! | `<prefix>:hold:{<tag>}` | sorted set | digests of holds by their expiry in Redis time | `KEEP` from its last hold |
+//!
+//! Both carry the tag in braces, so that a script's keys share a slot of Redis Cluster. A tag that
+//! expired is cold and loaded again: the longest that a missed message can matter.
+
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use linli_domain::{
+    ids::StockId,
+    inventory::{KeyDigest, Need, Shortage, Stock, Tag},
+};
+use redis::{
+    Client, RedisError, RedisResult, Script, ScriptInvocation, Value,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+    cluster::ClusterClient,
+    cluster_async::ClusterConnection,
+    from_redis_value,
+};
+use tokio::sync::OnceCell;
+
+use super::{Away, Gate, Health, NodeRun, Outcome, Refused, StockState, Verdict, circuit::Circuit};
+
+/// How long a loaded tag is believed before it is loaded again.
+const KEEP: Duration = Duration::from_mins(15);
+/// A tag is not marked cold again sooner than this after its load.
+const FORGET_EVERY: Duration = Duration::from_millis(100);
+
+/// How to reach Redis.
+#[derive(Clone, Debug)]
+pub struct RedisGateOptions {
+    /// One URL for a single Redis, several for the nodes of a Redis Cluster.
+    pub urls: Vec<String>,
+    /// First part of every key.
+    pub prefix: String,
+    /// How long a call on the way of a request may take.
+    pub timeout: Duration,
+    /// How long a load, a sync or a look at the nodes may take.
+    pub background_timeout: Duration,
+    /// How long a hold outlives the process that took it.
+    pub hold: Duration,
+}
+
+impl RedisGateOptions {
+    /// The usual bounds for `urls`.
+    pub fn new(urls: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            urls: urls.into_iter().collect(),
+            prefix: "linli".to_owned(),
+            timeout: Duration::from_millis(50),
+            background_timeout: Duration::from_millis(500),
+            // Longer than the queue before SQL plus one statement.
+            hold: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The gate on Redis.
+pub struct RedisGate {
+    link: Link,
+    options: RedisGateOptions,
+    circuit: Circuit,
+    epoch: AtomicI64,
+    scripts: Scripts,
+}
+
+enum Link {
+    Single { manager: Box<ConnectionManager>, node: String },
+    Cluster { client: Box<ClusterClient>, connection: OnceCell<ClusterConnection> },
+}
+
+struct Scripts {
+    reserve: Script,
+    settle: Script,
+    put: Script,
+    forget: Script,
+}
+
+macro_rules! script {
+    ($file:literal) => {
+        Script::new(concat!(include_str!("lua/prelude.lua"), include_str!($file)))
+    };
+}
+
+impl RedisGate {
+    /// A gate that connects when it is first asked, so that a dead Redis does not stop a start.
+    pub fn new(options: RedisGateOptions) -> RedisResult<Self> {
+        let link = match options.urls.as_slice() {
+            [url] => {
+                let client = Client::open(url.as_str())?;
+                let node = client.get_connection_info().addr().to_string();
+                let config = ConnectionManagerConfig::new()
+                    .set_connection_timeout(Some(options.background_timeout))
+                    .set_response_timeout(Some(options.background_timeout))
+                    .set_max_delay(Duration::from_millis(500));
+                let manager = ConnectionManager::new_lazy_with_config(client, config)?;
+                Link::Single { manager: Box::new(manager), node }
+            }
+            urls => {
+                let client = ClusterClient::builder(urls.iter().map(String::as_str))
+                    .connection_timeout(options.background_timeout)
+                    .response_timeout(options.background_timeout)
+                    .retries(2)
+                    .build()?;
+                Link::Cluster { client: Box::new(client), connection: OnceCell::new() }
+            }
+        };
+        let scripts = Scripts {
+            reserve: script!("lua/reserve.lua"),
+            settle: script!("lua/settle.lua"),
+            put: script!("lua/put.lua"),
+            forget: script!("lua/forget.lua"),
+        };
+        Ok(Self { link, options, circuit: Circuit::new(), epoch: AtomicI64::new(0), scripts })
+    }
+
+    /// Asks Redis once, for the check at start.
+    pub async fn ping(&self) -> Result<(), Away> {
+        self.runs().await.map(drop)
+    }
+
+    /// Starts a script on the two keys of `tag` under the current epoch.
+    fn on<'a>(&self, script: &'a Script, tag: &Tag) -> ScriptInvocation<'a> {
+        let prefix = &self.options.prefix;
+        let mut invocation = script.key(format!("{prefix}:gate:{{{tag}}}"));
+        invocation.key(format!("{prefix}:hold:{{{tag}}}")).arg(self.epoch.load(Ordering::Acquire));
+        invocation
+    }
+
+    /// Runs a script within `timeout`, minding the circuit.
+    async fn run(
+        &self,
+        call: &'static str,
+        invocation: &ScriptInvocation<'_>,
+        timeout: Duration,
+    ) -> Result<Value, Away> {
+        self.guarded(call, timeout, async {
+            match &self.link {
+                Link::Single { manager, .. } => invocation.invoke_async(&mut (**manager).clone()).await,
+                Link::Cluster { client, connection } => {
+                    let connection = connection.get_or_try_init(|| client.get_async_connection()).await?;
+                    invocation.invoke_async(&mut connection.clone()).await
+                }
+            }
+        })
+        .await
+    }
+
+    async fn guarded<T>(
+        &self,
+        call: &'static str,
+        timeout: Duration,
+        work: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Away> {
+        if !self.circuit.allows() {
+            return Err(Away);
+        }
+        let error = match tokio::time::timeout(timeout, work).await {
+            Ok(Ok(value)) => {
+                self.circuit.succeeded();
+                return Ok(value);
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        };
+        self.circuit.failed();
+        metrics::counter!("linli_gate_failures_total", "call" => call).increment(1);
+        let error = error.as_ref().map(RedisError::kind);
+        tracing::debug!(gate.call = call, gate.error = ?error, "the gate did not answer");
+        Err(Away)
+    }
+
+    async fn put(&self, mode: &'static str, tag: &Tag, states: &[StockState]) -> Result<bool, Away> {
+        let mut invocation = self.on(&self.scripts.put, tag);
+        invocation.arg(mode).arg(millis(KEEP));
+        for StockState { stock, lapses_at, live } in states {
+            let live: String = live.iter().map(|digest| format!("{digest},")).collect();
+            invocation
+                .arg(stock.id.0.simple().to_string())
+                .arg(stock.capacity)
+                .arg(stock.used)
+                .arg(u8::from(stock.open))
+                .arg(stock.version)
+                .arg(lapses_at.map_or(0, |at| at.timestamp_millis()))
+                .arg(live);
+        }
+        let reply = self.run(mode, &invocation, self.options.background_timeout).await?;
+        Ok(reply == Value::Int(1))
+    }
+}
+
+#[async_trait]
+impl Gate for RedisGate {
+    async fn reserve(&self, tag: &Tag, digest: KeyDigest, needs: &[Need], now: DateTime<Utc>) -> Verdict {
+        let mut invocation = self.on(&self.scripts.reserve, tag);
+        invocation
+            .arg(digest.to_string())
+            .arg(millis(self.options.hold))
+            .arg(millis(KEEP))
+            .arg(now.timestamp_millis());
+        for need in needs {
+            invocation.arg(need.stock.0.simple().to_string()).arg(need.units);
+        }
+        match self.run("reserve", &invocation, self.options.timeout).await {
+            Ok(reply) => read_verdict(reply).unwrap_or_else(|| {
+                tracing::error!("the gate gave an answer that cannot be read");
+                Verdict::Unavailable
+            }),
+            Err(Away) => Verdict::Unavailable,
+        }
+    }
+
+    async fn settle(&self, tag: &Tag, digest: KeyDigest, outcome: Outcome, stocks: &[Stock]) {
+        let mut invocation = self.on(&self.scripts.settle, tag);
+        invocation.arg(digest.to_string()).arg(outcome.as_str());
+        for stock in stocks {
+            invocation
+                .arg(stock.id.0.simple().to_string())
+                .arg(stock.capacity)
+                .arg(stock.used)
+                .arg(u8::from(stock.open))
+                .arg(stock.version);
+        }
+        // A settle that is lost is made good by `gate.sync` and by the hold's expiry.
+        let _ = self.run("settle", &invocation, self.options.timeout).await;
+    }
+
+    async fn load(&self, tag: &Tag, states: &[StockState]) -> Result<(), Away> {
+        self.put("load", tag, states).await.map(drop)
+    }
+
+    async fn sync(&self, tag: &Tag, states: &[StockState]) -> Result<(), Away> {
+        self.put("sync", tag, states).await.map(drop)
+    }
+
+    async fn forget(&self, tag: &Tag) {
+        let mut invocation = self.on(&self.scripts.forget, tag);
+        invocation.arg(millis(FORGET_EVERY));
+        let _ = self.run("forget", &invocation, self.options.timeout).await;
+    }
+
+    async fn dump(&self, tag: &Tag) -> Result<Option<Vec<Stock>>, Away> {
+        let mut command = redis::cmd("HGETALL");
+        command.arg(format!("{}:gate:{{{tag}}}", self.options.prefix));
+        let fields: Vec<(String, String)> = self
+            .guarded("dump", self.options.background_timeout, async {
+                match &self.link {
+                    Link::Single { manager, .. } => command.query_async(&mut (**manager).clone()).await,
+                    Link::Cluster { client, connection } => {
+                        let connection = connection.get_or_try_init(|| client.get_async_connection()).await?;
+                        command.query_async(&mut connection.clone()).await
+                    }
+                }
+            })
+            .await?;
+        let epoch = self.epoch.load(Ordering::Acquire).to_string();
+        if !fields.iter().any(|(field, value)| field == "@epoch" && *value == epoch) {
+            return Ok(None);
+        }
+        Ok(Some(fields.iter().filter_map(|(field, value)| read_stock(field, value)).collect()))
+    }
+
+    async fn runs(&self) -> Result<Vec<NodeRun>, Away> {
+        let mut command = redis::cmd("INFO");
+        command.arg("server");
+        let runs = self
+            .guarded("info", self.options.background_timeout, async {
+                match &self.link {
+                    Link::Single { manager, node } => {
+                        let info: String = command.query_async(&mut (**manager).clone()).await?;
+                        Ok(vec![(node.clone(), info)])
+                    }
+                    Link::Cluster { client, connection } => {
+                        let connection = connection.get_or_try_init(|| client.get_async_connection()).await?;
+                        command.query_async(&mut connection.clone()).await
+                    }
+                }
+            })
+            .await?;
+        Ok(runs.into_iter().filter_map(|(node, info)| Some((node, run_id(&info)?.to_owned()))).collect())
+    }
+
+    fn set_epoch(&self, epoch: i64) {
+        self.epoch.store(epoch, Ordering::Release);
+    }
+
+    fn health(&self) -> Health {
+        if self.circuit.is_open() { Health::Degraded } else { Health::Ready }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn run_id(info: &str) -> Option<&str> {
+    info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::trim)
+}
+
+/// Reads what `reserve.lua` answers.
+fn read_verdict(reply: Value) -> Option<Verdict> {
+    let parts: Vec<Value> = from_redis_value(reply).ok()?;
+    let mut parts = parts.into_iter();
+    let name: String = from_redis_value(parts.next()?).ok()?;
+    let shortage = match name.as_str() {
+        "granted" => return Some(Verdict::Granted),
+        "known" => return Some(Verdict::Known),
+        "lapsed" => return Some(Verdict::Lapsed),
+        "cold" => return Some(Verdict::Cold),
+        "sold_out" => Shortage::SoldOut,
+        "closed" => Shortage::Closed,
+        _ => return None,
+    };
+    let stock: String = from_redis_value(parts.next()?).ok()?;
+    let free: u32 = from_redis_value(parts.next()?).ok()?;
+    let lapses_ms: i64 = from_redis_value(parts.next()?).ok()?;
+    let known: String = from_redis_value(parts.next()?).ok()?;
+    Some(Verdict::Refused(Refused {
+        stock: stock.parse().ok()?,
+        shortage,
+        free,
+        lapses_at: (lapses_ms > 0).then(|| DateTime::from_timestamp_millis(lapses_ms)).flatten(),
+        known: known.split_terminator(',').filter_map(|digest| digest.parse().ok()).collect(),
+    }))
+}
+
+/// Reads a `stock:<id>` field; `None` for every other one.
+fn read_stock(field: &str, value: &str) -> Option<Stock> {
+    let id: StockId = field.strip_prefix("stock:")?.parse().ok()?;
+    let mut numbers = value.split(' ');
+    Some(Stock {
+        id,
+        capacity: numbers.next()?.parse().ok()?,
+        used: numbers.next()?.parse().ok()?,
+        open: numbers.next()? == "1",
+        version: numbers.next()?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! The scripts against a real Redis: a private one on a free port, stopped by the id it was started with.
+
+use std::{
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+use chrono::Duration as Span;
+use uuid::Uuid;
+
+use super::*;
+
+struct Server {
+    child: Child,
+    url: String,
+    _home: tempfile::TempDir,
+}
+
+impl Server {
+    fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let home = tempfile::tempdir().unwrap();
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .current_dir(home.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is on PATH");
+        Self { child, url: format!("redis://127.0.0.1:{port}/"), _home: home }
+    }
+
+    async fn gate(&self) -> RedisGate {
+        let mut options = RedisGateOptions::new([self.url.clone()]);
+        options.hold = Duration::from_millis(400);
+        // The machine of a test may be busy; the bound itself is tested apart.
+        options.timeout = Duration::from_secs(2);
+        options.background_timeout = Duration::from_secs(2);
+        let gate = RedisGate::new(options).unwrap();
+        while gate.ping().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        gate.set_epoch(1);
+        gate
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn tag() -> Tag {
+    Tag::from("f:2026-11-23".to_owned())
+}
+
+fn digest(n: u8) -> KeyDigest {
+    KeyDigest([n; 16])
+}
+
+fn stock(n: u128, capacity: u32, used: u32, version: i64) -> Stock {
+    Stock { id: Uuid::from_u128(n).into(), capacity, used, open: true, version }
+}
+
+fn state(stock: Stock, live: &[u8]) -> StockState {
+    StockState { stock, lapses_at: None, live: live.iter().map(|n| digest(*n)).collect() }
+}
+
+fn need(n: u128, units: u32) -> Need {
+    Need { stock: Uuid::from_u128(n).into(), units }
+}
+
+fn noon() -> DateTime<Utc> {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+async fn reserve(gate: &RedisGate, who: u8, needs: &[Need]) -> Verdict {
+    gate.reserve(&tag(), digest(who), needs, noon()).await
+}
+
+fn refused(verdict: Verdict) -> Refused {
+    match verdict {
+        Verdict::Refused(refused) => refused,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn unknown_is_cold_and_a_hold_is_all_or_nothing() {
+    let server = Server::start();
+    let gate = server.gate().await;
+    assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Cold);
+    gate.sync(&tag(), &[state(stock(1, 1, 0, 1), &[])]).await.unwrap();
+    assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Cold, "a sync does not load a tag");
+    gate.load(&tag(), &[state(stock(1, 1, 0, 1), &[]), state(stock(2, 1, 0, 1), &[])]).await.unwrap();
+    assert_eq!(reserve(&gate, 1, &[need(3, 1)]).await, Verdict::Cold, "a stock that is not there is unknown");
+
+    assert_eq!(reserve(&gate, 1, &[need(2, 1)]).await, Verdict::Granted);
+    let no = refused(reserve(&gate, 2, &[need(1, 1), need(2, 1)]).await);
+    assert_eq!((no.stock, no.shortage, no.free), (need(2, 1).stock, Shortage::SoldOut, 0));
+    assert_eq!(no.known, [digest(1)], "whoever holds it must not be refused by a cache");
+    assert_eq!(reserve(&gate, 3, &[need(1, 1)]).await, Verdict::Granted, "the refused one took nothing");
+    assert_eq!(reserve(&gate, 3, &[need(1, 1)]).await, Verdict::Granted, "one request, one hold");
+    gate.settle(&tag(), digest(3), Outcome::Void, &[]).await;
+    assert_eq!(reserve(&gate, 2, &[need(1, 1)]).await, Verdict::Granted);
+}
+
+#[tokio::test]
+async fn settle_is_absolute_a_retry_is_known_and_an_older_version_loses() {
+    let server = Server::start();
+    let gate = server.gate().await;
+    gate.load(&tag(), &[state(stock(1, 2, 0, 1), &[])]).await.unwrap();
+    assert_eq!(reserve(&gate, 1, &[need(1, 2)]).await, Verdict::Granted);
+    gate.settle(&tag(), digest(1), Outcome::Committed, &[stock(1, 2, 2, 2)]).await;
+    assert_eq!(reserve(&gate, 1, &[need(1, 2)]).await, Verdict::Known);
+    assert_eq!(refused(reserve(&gate, 2, &[need(1, 1)]).await).known, [digest(1)]);
+
+    // A late word of an older state changes nothing.
+    gate.settle(&tag(), digest(9), Outcome::Void, &[stock(1, 2, 0, 1)]).await;
+    gate.sync(&tag(), &[state(stock(1, 2, 0, 1), &[])]).await.unwrap();
+    assert_eq!(refused(reserve(&gate, 2, &[need(1, 1)]).await).free, 0);
+
+    gate.settle(&tag(), digest(1), Outcome::Released, &[stock(1, 2, 0, 3)]).await;
+    assert_eq!(reserve(&gate, 2, &[need(1, 2)]).await, Verdict::Granted);
+    assert_eq!(gate.dump(&tag()).await.unwrap().unwrap(), [stock(1, 2, 0, 3)]);
+}
+
+#[tokio::test]
+async fn a_leaked_hold_returns_and_a_committed_one_is_not_counted_twice() {
+    let server = Server::start();
+    let gate = server.gate().await;
+    gate.load(&tag(), &[state(stock(1, 2, 0, 1), &[])]).await.unwrap();
+    assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Granted);
+    // Its process died after the commit; the worker tells what SQL has.
+    gate.sync(&tag(), &[state(stock(1, 2, 1, 2), &[1])]).await.unwrap();
+    assert_eq!(reserve(&gate, 2, &[need(1, 1)]).await, Verdict::Granted, "one of two is left");
+    // This one's process died before it.
+    assert_eq!(refused(reserve(&gate, 3, &[need(1, 1)]).await).known, [digest(1), digest(2)]);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(reserve(&gate, 3, &[need(1, 1)]).await, Verdict::Granted, "the hold lapsed");
+}
+
+#[tokio::test]
+async fn closed_lapsed_and_another_epoch_are_told_apart() {
+    let server = Server::start();
+    let gate = server.gate().await;
+    let closed = Stock { open: false, ..stock(1, 1, 0, 1) };
+    let lapsing = StockState { lapses_at: Some(noon()), ..state(stock(2, 1, 1, 1), &[7]) };
+    let later = StockState { lapses_at: Some(noon() + Span::seconds(1)), ..state(stock(3, 1, 1, 1), &[7]) };
+    gate.load(&tag(), &[state(closed, &[]), lapsing, later]).await.unwrap();
+    assert_eq!(refused(reserve(&gate, 1, &[need(1, 1)]).await).shortage, Shortage::Closed);
+    assert_eq!(reserve(&gate, 1, &[need(2, 1)]).await, Verdict::Lapsed);
+    let no = refused(reserve(&gate, 1, &[need(3, 1)]).await);
+    assert_eq!(no.lapses_at, Some(noon() + Span::seconds(1)));
+    assert_eq!(refused(reserve(&gate, 1, &[need(2, 1), need(3, 1)]).await).stock, need(3, 1).stock);
+
+    gate.set_epoch(2);
+    assert_eq!(reserve(&gate, 1, &[need(3, 1)]).await, Verdict::Cold);
+    gate.load(&tag(), &[state(stock(3, 1, 0, 0), &[])]).await.unwrap();
+    assert_eq!(reserve(&gate, 1, &[need(3, 1)]).await, Verdict::Granted, "what another epoch held is gone");
+    gate.forget(&tag()).await;
+    assert_eq!(
+        reserve(&gate, 2, &[need(3, 1)]).await,
+        Verdict::Refused(Refused {
+            stock: need(3, 1).stock,
+            shortage: Shortage::SoldOut,
+            free: 0,
+            lapses_at: None,
+            known: vec![digest(1)],
+        }),
+        "not forgotten so soon after its load"
+    );
+    tokio::time::sleep(FORGET_EVERY + Duration::from_millis(20)).await;
+    gate.forget(&tag()).await;
+    assert_eq!(reserve(&gate, 2, &[need(3, 1)]).await, Verdict::Cold);
+}
+
+#[tokio::test]
+async fn a_run_id_names_the_process_and_a_stopped_redis_is_unavailable_within_the_bound() {
+    let server = Server::start();
+    let gate = server.gate().await;
+    let runs = gate.runs().await.unwrap();
+    assert_eq!((runs.len(), runs[0].1.len()), (1, 40));
+    assert_eq!(gate.health(), Health::Ready);
+
+    let mut options = RedisGateOptions::new([server.url.clone()]);
+    options.timeout = Duration::from_millis(50);
+    let gate = RedisGate::new(options).unwrap();
+    gate.ping().await.unwrap();
+    drop(server);
+    let started = std::time::Instant::now();
+    for _ in 0..100 {
+        assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Unavailable);
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!(gate.health(), Health::Degraded);
+}

@@ -1,54 +1,21 @@
-//! The scripts against a real Redis: a private one on a free port, stopped by the id it was started with.
-
-use std::{
-    net::TcpListener,
-    process::{Child, Command, Stdio},
-};
+//! The scripts against a real, private Redis.
 
 use chrono::Duration as Span;
 use uuid::Uuid;
 
 use super::*;
+use crate::testing::redis::PrivateRedis;
 
-struct Server {
-    child: Child,
-    url: String,
-    _home: tempfile::TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let home = tempfile::tempdir().unwrap();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .current_dir(home.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is on PATH");
-        Self { child, url: format!("redis://127.0.0.1:{port}/"), _home: home }
-    }
-
-    async fn gate(&self) -> RedisGate {
-        let mut options = RedisGateOptions::new([self.url.clone()]);
-        options.hold = Duration::from_millis(400);
-        // The machine of a test may be busy; the bound itself is tested apart.
-        options.timeout = Duration::from_secs(2);
-        options.background_timeout = Duration::from_secs(2);
-        let gate = RedisGate::new(options).unwrap();
-        while gate.ping().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        gate.set_epoch(1);
-        gate
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+async fn gate_on(server: &PrivateRedis) -> RedisGate {
+    let mut options = RedisGateOptions::new([server.url()]);
+    options.hold = Duration::from_millis(400);
+    // The machine of a test may be busy; the bound itself is tested apart.
+    options.timeout = Duration::from_secs(2);
+    options.background_timeout = Duration::from_secs(2);
+    let gate = RedisGate::new(options).unwrap();
+    gate.ping().await.unwrap();
+    gate.set_epoch(1);
+    gate
 }
 
 fn tag() -> Tag {
@@ -88,8 +55,8 @@ fn refused(verdict: Verdict) -> Refused {
 
 #[tokio::test]
 async fn unknown_is_cold_and_a_hold_is_all_or_nothing() {
-    let server = Server::start();
-    let gate = server.gate().await;
+    let server = PrivateRedis::spawn();
+    let gate = gate_on(&server).await;
     assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Cold);
     gate.sync(&tag(), &[state(stock(1, 1, 0, 1), &[])]).await.unwrap();
     assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Cold, "a sync does not load a tag");
@@ -108,8 +75,8 @@ async fn unknown_is_cold_and_a_hold_is_all_or_nothing() {
 
 #[tokio::test]
 async fn settle_is_absolute_a_retry_is_known_and_an_older_version_loses() {
-    let server = Server::start();
-    let gate = server.gate().await;
+    let server = PrivateRedis::spawn();
+    let gate = gate_on(&server).await;
     gate.load(&tag(), &[state(stock(1, 2, 0, 1), &[])]).await.unwrap();
     assert_eq!(reserve(&gate, 1, &[need(1, 2)]).await, Verdict::Granted);
     gate.settle(&tag(), digest(1), Outcome::Committed, &[stock(1, 2, 2, 2)]).await;
@@ -128,8 +95,8 @@ async fn settle_is_absolute_a_retry_is_known_and_an_older_version_loses() {
 
 #[tokio::test]
 async fn a_leaked_hold_returns_and_a_committed_one_is_not_counted_twice() {
-    let server = Server::start();
-    let gate = server.gate().await;
+    let server = PrivateRedis::spawn();
+    let gate = gate_on(&server).await;
     gate.load(&tag(), &[state(stock(1, 2, 0, 1), &[])]).await.unwrap();
     assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Granted);
     // Its process died after the commit; the worker tells what SQL has.
@@ -143,8 +110,8 @@ async fn a_leaked_hold_returns_and_a_committed_one_is_not_counted_twice() {
 
 #[tokio::test]
 async fn closed_lapsed_and_another_epoch_are_told_apart() {
-    let server = Server::start();
-    let gate = server.gate().await;
+    let server = PrivateRedis::spawn();
+    let gate = gate_on(&server).await;
     let closed = Stock { open: false, ..stock(1, 1, 0, 1) };
     let lapsing = StockState { lapses_at: Some(noon()), ..state(stock(2, 1, 1, 1), &[7]) };
     let later = StockState { lapses_at: Some(noon() + Span::seconds(1)), ..state(stock(3, 1, 1, 1), &[7]) };
@@ -178,13 +145,13 @@ async fn closed_lapsed_and_another_epoch_are_told_apart() {
 
 #[tokio::test]
 async fn a_run_id_names_the_process_and_a_stopped_redis_is_unavailable_within_the_bound() {
-    let server = Server::start();
-    let gate = server.gate().await;
+    let server = PrivateRedis::spawn();
+    let gate = gate_on(&server).await;
     let runs = gate.runs().await.unwrap();
     assert_eq!((runs.len(), runs[0].1.len()), (1, 40));
     assert_eq!(gate.health(), Health::Ready);
 
-    let mut options = RedisGateOptions::new([server.url.clone()]);
+    let mut options = RedisGateOptions::new([server.url()]);
     options.timeout = Duration::from_millis(50);
     let gate = RedisGate::new(options).unwrap();
     gate.ping().await.unwrap();

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `linli` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    linli::cli::main()
+}

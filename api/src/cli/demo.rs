@@ -1,0 +1,157 @@
+//! `linli demo`: a whole city district on this machine, no service and no configuration.
+//!
+//! SQLite in a temporary or named folder, embedded search, a private redis-server when one is on
+//! PATH; seeded; prints URLs, ready tokens and curl lines. Progress goes to stderr, so that with
+//! `--json` stdout carries one line for scripts.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use linli_store::Env;
+use serde_json::json;
+
+use super::{Outcome, migrate, say};
+use crate::{
+    App, Config,
+    config::{Environment, GateKind},
+    http::auth,
+    serve, telemetry,
+};
+
+mod private_redis;
+
+use private_redis::PrivateRedis;
+
+/// Arguments of `linli demo`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Address to listen on.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Folder to keep the data in; a temporary one when absent.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Facilities to generate.
+    #[arg(long, default_value_t = 300)]
+    size: usize,
+    /// Seed of the generator; the same seed makes the same town.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON line for scripts instead of text for people.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it.
+pub async fn run(args: Args, mut config: Config) -> Outcome {
+    config.log.level = std::env::var("LINLI_LOG_LEVEL").unwrap_or_else(|_| "warn".to_owned());
+    telemetry::log(&config.log);
+    let env = Env::system();
+    let temporary = if args.data.is_none() { Some(TemporaryFolder::new(&env)?) } else { None };
+    let folder = match (&args.data, &temporary) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(temporary)) => temporary.0.clone(),
+        (None, None) => unreachable!("one of the two is there"),
+    };
+    std::fs::create_dir_all(&folder)?;
+    let folder = folder.canonicalize()?;
+
+    let redis = if config.redis.url.is_empty() { PrivateRedis::start(&folder).await } else { None };
+    configure(&mut config, &args, &folder, redis.as_ref(), &env)?;
+    progress("preparing the database");
+    let app = App::build(config, env).await?;
+    migrate::quietly(&app.db).await?;
+    progress(&format!("generating {} facilities (seed {})", args.size, args.seed));
+    let running = serve::start(app.clone(), true).await?;
+    announce(&args, &app, running.address)?;
+    serve::signal().await;
+    progress("stopping");
+    running.stop().await;
+    if let Some(redis) = redis {
+        redis.stop().await;
+    }
+    Ok(())
+}
+
+/// Fills what the caller did not say: everything a demo needs is in its folder.
+fn configure(
+    config: &mut Config,
+    args: &Args,
+    folder: &std::path::Path,
+    redis: Option<&PrivateRedis>,
+    env: &Env,
+) -> Outcome {
+    config.environment = Environment::Demo;
+    config.http.docs = true;
+    config.data_dir = folder.to_owned();
+    config.internal_listen.set_port(0);
+    if let Some(listen) = args.listen {
+        config.listen = listen;
+    }
+    if std::env::var_os("LINLI_DATABASE_URL").is_none() {
+        config.database.url = format!("sqlite:{}", folder.join("linli.db").display());
+    }
+    if let Some(redis) = redis {
+        config.redis.url = redis.url();
+    }
+    config.gate = if config.redis.url.is_empty() { GateKind::Open } else { GateKind::Redis };
+    if config.auth.signing_key.is_empty() {
+        config.auth.signing_key = kept_secret(folder, "signing.key", env)?;
+    }
+    Ok(())
+}
+
+/// A secret of this folder, made at the first start, so that tokens survive a restart.
+fn kept_secret(folder: &std::path::Path, name: &str, env: &Env) -> Result<String, std::io::Error> {
+    let file = folder.join(name);
+    if let Ok(secret) = std::fs::read_to_string(&file) {
+        return Ok(secret);
+    }
+    let secret = hex::encode(env.random::<32>());
+    std::fs::write(&file, &secret)?;
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(secret)
+}
+
+fn announce(args: &Args, app: &App, address: SocketAddr) -> Outcome {
+    let exp = app.env.now().timestamp() + 30 * 86_400;
+    let token = |audience: &str| {
+        let claims = auth::Claims { sub: app.env.id(), aud: audience.to_owned(), exp, paths: Vec::new() };
+        auth::mint(&app.keys, &claims)
+    };
+    let (resident, staff) = (token("resident")?, token("staff")?);
+    let base = format!("http://{address}");
+    let gate = if app.config.gate == GateKind::Redis { "redis" } else { "open" };
+    if args.json {
+        say(&json!({
+            "base_url": base, "resident_token": resident, "staff_token": staff,
+            "partner_key": null, "partner_secret": null, "gate": gate,
+        })
+        .to_string());
+        return Ok(());
+    }
+    say(&format!("Linli is at {base} (docs: {base}/docs/v1, gate: {gate})"));
+    say(&format!("resident token: {resident}\nstaff token:    {staff}\n"));
+    say(&format!("curl -s -H 'Authorization: Bearer {resident}' {base}/v1/ping"));
+    Ok(())
+}
+
+fn progress(text: &str) {
+    eprintln!("linli demo: {text}");
+}
+
+/// A folder that goes with the demo.
+struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    fn new(env: &Env) -> Result<Self, std::io::Error> {
+        let folder = std::env::temp_dir().join(format!("linli-demo-{}", hex::encode(env.random::<6>())));
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

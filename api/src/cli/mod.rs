@@ -1,0 +1,92 @@
+//! The command line, one file per subcommand.
+
+mod demo;
+mod migrate;
+mod openapi;
+mod serve;
+mod token;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{Config, telemetry};
+
+/// Linli 邻里: the open back end for the services next door.
+#[derive(Parser)]
+#[command(name = "linli", version)]
+struct Cli {
+    /// Configuration file (TOML); `LINLI_*` variables win over it.
+    #[arg(long, global = true, env = "LINLI_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A whole city district on this machine, ready to try: no service, no configuration.
+    Demo(demo::Args),
+    /// Serves the API; also runs the background jobs unless told otherwise.
+    Serve(serve::Args),
+    /// Runs the background jobs alone.
+    Worker,
+    /// Brings the schema up to date, alone, under a lock.
+    Migrate,
+    /// Mints a token for scripts and tests.
+    Token(token::Args),
+    /// Writes or checks the OpenAPI documents.
+    Openapi(openapi::Args),
+}
+
+/// What a subcommand says when it fails.
+pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Parses the command line and runs it.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error.as_ref()),
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("linli: {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        eprintln!("  because: {error}");
+        source = error.source();
+    }
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> Outcome {
+    // Needs no configuration at all.
+    if let Command::Openapi(args) = cli.command {
+        return openapi::run(&args);
+    }
+    let config = Config::load(cli.config.as_deref())?;
+    if let Command::Demo(args) = cli.command {
+        return demo::run(args, config).await;
+    }
+    telemetry::log(&config.log);
+    match cli.command {
+        Command::Serve(args) => serve::run(args, config).await,
+        Command::Worker => serve::worker(config).await,
+        Command::Migrate => migrate::run(&config).await,
+        Command::Token(args) => token::run(args, config).await,
+        Command::Demo(_) | Command::Openapi(_) => unreachable!("handled above"),
+    }
+}
+
+/// Writes a line of output.
+pub(crate) fn say(text: &str) {
+    use std::io::Write;
+    // A closed pipe is not our failure.
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

@@ -1,0 +1,48 @@
+//! `linli serve` and `linli worker`.
+
+use linli_migrations::{Migrator, MigratorTrait};
+use linli_store::Env;
+use tokio_util::sync::CancellationToken;
+
+use super::Outcome;
+use crate::{App, Config, serve, worker};
+
+/// Arguments of `linli serve`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Leave the background jobs to `linli worker`.
+    #[arg(long)]
+    no_jobs: bool,
+}
+
+/// Runs `linli serve`.
+pub async fn run(args: Args, config: Config) -> Outcome {
+    let app = App::build(config, Env::system()).await?;
+    refuse_old_schema(&app).await?;
+    let running = serve::start(app, !args.no_jobs).await?;
+    tracing::info!(listen = %running.address, internal = %running.internal, "serving");
+    serve::signal().await;
+    running.stop().await;
+    Ok(())
+}
+
+/// Runs `linli worker`.
+pub async fn worker(config: Config) -> Outcome {
+    let app = App::build(config, Env::system()).await?;
+    refuse_old_schema(&app).await?;
+    let stop = CancellationToken::new();
+    let work = tokio::spawn(worker::run(app, worker::jobs(), stop.clone()));
+    serve::signal().await;
+    stop.cancel();
+    work.await?;
+    Ok(())
+}
+
+/// A server on a schema it does not know would fail request by request; so it does not start.
+async fn refuse_old_schema(app: &App) -> Outcome {
+    let pending = Migrator::get_pending_migrations(app.db.any_write()).await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} migrations are pending; run `linli migrate` first", pending.len()).into())
+}

@@ -1,0 +1,252 @@
+//! Limits on everything a request may take: parameters, rate, concurrency, body and time.
+
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use aws_lc_rs::digest;
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock, middleware::StateInformationMiddleware,
+    state::keyed::DashMapStateStore,
+};
+use linli_domain::{Code, Refusal};
+use poem::{
+    Body, Endpoint, IntoResponse, Request, Response,
+    error::ReadBodyError,
+    http::{HeaderValue, Method, header},
+    web::RemoteAddr,
+};
+use tokio::sync::Semaphore;
+
+use super::{
+    operations::{Audience, Operation, Operations},
+    problem::Problem,
+};
+use crate::App;
+
+/// SHA-256 of method, path and body, hexadecimal: what an idempotency key stands for.
+#[derive(Clone, Debug)]
+pub struct RequestDigest(pub Arc<str>);
+
+/// The address of the client, as far as the configured proxies can be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
+type KeyedLimiter =
+    RateLimiter<u64, DashMapStateStore<u64>, governor::clock::DefaultClock, StateInformationMiddleware>;
+
+/// Makes the layer.
+pub struct Limits {
+    app: App,
+    operations: Arc<Operations>,
+    residents: Semaphore,
+    staff: Semaphore,
+    principals: KeyedLimiter,
+    addresses: KeyedLimiter,
+}
+
+fn per_minute(requests: u32) -> KeyedLimiter {
+    let requests = NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN);
+    DefaultKeyedRateLimiter::<u64>::dashmap(Quota::per_minute(requests)).with_middleware()
+}
+
+impl Limits {
+    /// For this application.
+    pub fn new(app: &App, operations: Arc<Operations>) -> Self {
+        let http = &app.config.http;
+        Self {
+            app: app.clone(),
+            operations,
+            residents: Semaphore::new(http.max_concurrent),
+            staff: Semaphore::new(http.staff_max_concurrent),
+            principals: per_minute(http.rate_per_minute),
+            addresses: per_minute(http.anonymous_rate_per_minute),
+        }
+    }
+
+    /// Puts it round `inner`.
+    pub fn wrap<E: Endpoint>(self, inner: E) -> impl Endpoint<Output = Response> {
+        Limited { limits: self, inner }
+    }
+
+    /// Counts the request against its principal; the answer carries what is left.
+    fn rate(&self, request: &Request, address: ClientAddress) -> Result<Option<RateState>, Problem> {
+        // The token itself is the key, unread: whoever sends rubbish is limited by the rubbish and,
+        // since it changes nothing to send other rubbish, by the address too.
+        let token = request.headers().get(header::AUTHORIZATION).map(|value| key_of(value.as_bytes()));
+        let by_address = address.0.map(|address| key_of(address.to_string().as_bytes()));
+        let state = match (token, by_address) {
+            (Some(token), _) => check(&self.principals, token, self.app.config.http.rate_per_minute)?,
+            (None, Some(address)) => {
+                check(&self.addresses, address, self.app.config.http.anonymous_rate_per_minute)?
+            }
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(state))
+    }
+
+    const fn places(&self, audience: Audience) -> &Semaphore {
+        match audience {
+            Audience::Resident => &self.residents,
+            Audience::Staff => &self.staff,
+        }
+    }
+
+    fn timeout(&self, audience: Audience) -> Duration {
+        match audience {
+            Audience::Resident => self.app.config.request_timeout(),
+            Audience::Staff => Duration::from_millis(self.app.config.http.staff_timeout_ms),
+        }
+    }
+
+    /// Forgets principals that are back at their full quota.
+    fn shrink(&self) {
+        const MANY: usize = 100_000;
+        for limiter in [&self.principals, &self.addresses] {
+            if limiter.len() > MANY {
+                limiter.retain_recent();
+            }
+        }
+    }
+}
+
+/// What is left of a quota.
+struct RateState {
+    limit: u32,
+    remaining: u32,
+}
+
+fn check(limiter: &KeyedLimiter, key: u64, limit: u32) -> Result<RateState, Problem> {
+    match limiter.check_key(&key) {
+        Ok(snapshot) => Ok(RateState { limit, remaining: snapshot.remaining_burst_capacity() }),
+        Err(until) => {
+            let wait = until.wait_time_from(governor::clock::DefaultClock::default().now());
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(60) + 1;
+            Err(Refusal::new(Code::RateLimited).retry_after(seconds).into())
+        }
+    }
+}
+
+fn key_of(bytes: &[u8]) -> u64 {
+    let digest = digest::digest(&digest::SHA256, bytes);
+    let mut key = [0; 8];
+    key.copy_from_slice(&digest.as_ref()[..8]);
+    u64::from_le_bytes(key)
+}
+
+struct Limited<E> {
+    limits: Limits,
+    inner: E,
+}
+
+impl<E: Endpoint> Endpoint for Limited<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let limits = &self.limits;
+        let address = client_address(&request, limits.app.config.http.trusted_proxies);
+        request.set_data(address);
+        limits.shrink();
+        let rate = limits.rate(&request, address)?;
+        let operation = limits.operations.find(request.method(), request.uri().path());
+        if let Some(operation) = operation {
+            refuse_unknown_parameters(operation, &request)?;
+        }
+        let audience = operation.map_or(Audience::Resident, |operation| operation.audience);
+        let Ok(_place) = limits.places(audience).try_acquire() else {
+            return Err(Problem::from(Refusal::new(Code::Unavailable).retry_after(1)).into());
+        };
+        let largest = match operation {
+            Some(Operation { upload: true, .. }) => limits.app.config.http.max_upload_bytes,
+            _ => limits.app.config.http.max_body_bytes,
+        };
+        let timeout = limits.timeout(audience);
+        read_body(&mut request, largest, timeout).await?;
+        let answer = tokio::time::timeout(timeout, self.inner.call(request))
+            .await
+            .map_err(|_| Problem::from(Refusal::new(Code::Timeout).retry_after(2)))?;
+        let mut response = answer?.into_response();
+        if let Some(RateState { limit, remaining }) = rate {
+            let headers = response.headers_mut();
+            headers.insert("ratelimit-policy", number(&format!("\"default\";q={limit};w=60")));
+            headers.insert("ratelimit", number(&format!("\"default\";r={remaining}")));
+        }
+        Ok(response)
+    }
+}
+
+fn number(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The address that the outermost trusted proxy saw; with none trusted, the socket's peer.
+///
+/// `X-Forwarded-For` grows to the right, so with `n` trusted proxies the n-th entry from the right
+/// was written by ours. Anything further left may be invented.
+pub fn client_address(request: &Request, trusted_proxies: usize) -> ClientAddress {
+    let peer = || match request.remote_addr() {
+        RemoteAddr(poem::Addr::SocketAddr(address)) => Some(address.ip()),
+        _ => None,
+    };
+    if trusted_proxies == 0 {
+        return ClientAddress(peer());
+    }
+    let named: Vec<&str> = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .collect();
+    let ours = named.len().checked_sub(trusted_proxies).and_then(|at| named.get(at));
+    ClientAddress(ours.and_then(|text| text.parse().ok()).or_else(peer))
+}
+
+/// A misspelt filter that is silently ignored shows the wrong list; so it is refused.
+fn refuse_unknown_parameters(operation: &Operation, request: &Request) -> Result<(), Problem> {
+    let Some(query) = request.uri().query() else { return Ok(()) };
+    let unknown = query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| pair.split('=').next().unwrap_or_default())
+        .any(|name| !operation.parameters.contains(name));
+    if unknown {
+        let refusal = Refusal::field(
+            "",
+            "unknown_parameter",
+            "含有未知的查询参数",
+            "There is a query parameter this operation does not know.",
+        );
+        return Err(refusal.into());
+    }
+    Ok(())
+}
+
+/// Reads the whole body within size and time, so that no handler waits on a slow client.
+async fn read_body(request: &mut Request, largest: usize, timeout: Duration) -> Result<(), Problem> {
+    if !matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE) {
+        return Ok(());
+    }
+    let declared = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > largest) {
+        return Err(Code::BodyTooLarge.into());
+    }
+    let body = request.take_body();
+    let bytes = match tokio::time::timeout(timeout, body.into_bytes_limit(largest)).await {
+        Err(_) => return Err(Code::RequestTimeout.into()),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => return Err(Code::BodyTooLarge.into()),
+        Ok(Err(_)) => return Err(Code::BadRequest.into()),
+        Ok(Ok(bytes)) => bytes,
+    };
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(request.method().as_str().as_bytes());
+    context.update(b"\n");
+    context.update(request.uri().path().as_bytes());
+    context.update(b"\n");
+    context.update(&bytes);
+    request.set_data(RequestDigest(hex::encode(context.finish()).into()));
+    request.set_body(Body::from_bytes(bytes));
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! What the OpenAPI documents say of a request before any handler sees it.
+//!
+//! Read once at start: which operation a method and path are, and which query parameters it knows.
+//! Logs, metrics and limits name the operation, never the path a caller sent.
+
+use std::collections::{HashMap, HashSet};
+
+use poem::http::Method;
+use serde_json::Value;
+
+/// Whom an operation is for; limits differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Residents and the public.
+    Resident,
+    /// Staff.
+    Staff,
+}
+
+/// One operation of a document.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its `operationId`.
+    pub id: String,
+    /// Whom it is for.
+    pub audience: Audience,
+    /// Query parameters it knows.
+    pub parameters: HashSet<String>,
+    /// Whether it takes an upload rather than a small JSON body.
+    pub upload: bool,
+}
+
+/// Every operation by path and method.
+#[derive(Default)]
+pub struct Operations(matchit::Router<HashMap<Method, Operation>>);
+
+impl Operations {
+    /// Reads the documents, each with the prefix it is served under.
+    ///
+    /// # Panics
+    /// When a document we made ourselves is not what we make.
+    pub fn read(documents: &[(&str, Audience, &str)]) -> Self {
+        let mut router = matchit::Router::new();
+        for (prefix, audience, text) in documents {
+            let document: Value = serde_json::from_str(text).expect("our own document is JSON");
+            let paths = document["paths"].as_object().cloned().unwrap_or_default();
+            for (path, methods) in paths {
+                let operations = methods
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|(method, operation)| {
+                        let method = method.to_uppercase().parse().ok()?;
+                        Some((method, read_operation(*audience, operation)))
+                    })
+                    .collect();
+                router.insert(format!("{prefix}{path}"), operations).expect("our own paths do not collide");
+            }
+        }
+        Self(router)
+    }
+
+    /// The operation of a request, if there is one.
+    pub fn find(&self, method: &Method, path: &str) -> Option<&Operation> {
+        self.0.at(path).ok()?.value.get(method)
+    }
+}
+
+fn read_operation(audience: Audience, operation: &Value) -> Operation {
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let content = operation["requestBody"]["content"].as_object();
+    Operation {
+        id: operation["operationId"].as_str().unwrap_or("unnamed").to_owned(),
+        audience,
+        parameters: parameters
+            .filter(|parameter| parameter["in"] == "query")
+            .filter_map(|parameter| parameter["name"].as_str().map(str::to_owned))
+            .collect(),
+        upload: content
+            .is_some_and(|content| content.keys().any(|kind| !kind.starts_with("application/json"))),
+    }
+}

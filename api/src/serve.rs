@@ -1,0 +1,196 @@
+//! Serving: the public port, the internal port, background work, and going down in order.
+//!
+//! Shutdown: readiness turns red, listening ends, requests in flight finish within a bound, the
+//! jobs end their step, the pools close. Whatever is cut off there is a row, not a future, so it
+//! is taken up again.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use poem::{
+    Endpoint, Response, Route, Server,
+    http::StatusCode,
+    listener::{Acceptor, Listener, TcpListener},
+};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{App, app::StartError, http, telemetry, worker};
+
+/// How each part of the process is: the source of `/readyz`.
+#[derive(Debug, Default)]
+pub struct Health {
+    stopping: AtomicBool,
+    parts: Mutex<BTreeMap<&'static str, Part>>,
+}
+
+/// How one part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// As it should be.
+    Ready,
+    /// Answering in a lesser way; the word says which.
+    Degraded(&'static str),
+    /// Not answering: no traffic, please.
+    Down(&'static str),
+}
+
+impl Health {
+    /// Records how `part` is.
+    pub fn set(&self, part: &'static str, state: Part) {
+        let mut parts = self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if parts.insert(part, state) != Some(state) {
+            tracing::info!(health.part = part, health.state = ?state, "{part} is {state:?}");
+        }
+    }
+
+    /// Tells the balancer to look elsewhere.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the process takes traffic, and every part with its state.
+    pub fn report(&self) -> (bool, serde_json::Value) {
+        let parts = self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let stopping = self.stopping.load(Ordering::SeqCst);
+        let ready = !stopping && !parts.values().any(|part| matches!(part, Part::Down(_)));
+        let degraded: Vec<_> =
+            parts.iter().filter(|(_, part)| !matches!(part, Part::Ready)).map(|(name, _)| *name).collect();
+        let states: serde_json::Map<_, _> = parts
+            .iter()
+            .map(|(name, part)| {
+                let state = match part {
+                    Part::Ready => "ready".to_owned(),
+                    Part::Degraded(how) => format!("degraded: {how}"),
+                    Part::Down(how) => format!("down: {how}"),
+                };
+                ((*name).to_owned(), state.into())
+            })
+            .collect();
+        (ready, json!({ "ready": ready, "stopping": stopping, "degraded": degraded, "parts": states }))
+    }
+}
+
+/// A server that runs until [`Running::stop`].
+pub struct Running {
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// Where metrics and health listen.
+    pub internal: SocketAddr,
+    stop: CancellationToken,
+    tasks: tokio::task::JoinSet<()>,
+    app: App,
+}
+
+impl Running {
+    /// Ends in order and waits for the end.
+    pub async fn stop(mut self) {
+        self.app.health.stop();
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        if self.app.db.close().await.is_err() {
+            tracing::debug!("the pools were closed already");
+        }
+    }
+}
+
+/// Starts the public and the internal port and, where asked, the jobs.
+pub async fn start(app: App, with_jobs: bool) -> Result<Running, StartError> {
+    let stop = CancellationToken::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    check_database(&app).await;
+
+    let address =
+        spawn(&app, app.config.listen, http::endpoint(&app, probes(&app)), &stop, &mut tasks).await?;
+    let operator = probes(&app).at("/metrics", poem::get(metrics()));
+    let internal = spawn(&app, app.config.internal_listen, operator, &stop, &mut tasks).await?;
+    tasks.spawn(watch_database(app.clone(), stop.clone()));
+    if with_jobs {
+        tasks.spawn(worker::run(app.clone(), worker::jobs(), stop.clone()));
+    }
+    Ok(Running { address, internal, stop, tasks, app })
+}
+
+async fn spawn<E>(
+    app: &App,
+    address: SocketAddr,
+    endpoint: E,
+    stop: &CancellationToken,
+    tasks: &mut tokio::task::JoinSet<()>,
+) -> Result<SocketAddr, StartError>
+where
+    E: poem::IntoEndpoint + Send + 'static,
+    E::Endpoint: 'static,
+{
+    let acceptor = TcpListener::bind(address)
+        .into_acceptor()
+        .await
+        .map_err(|error| StartError::Io("the address cannot be listened on", error))?;
+    let bound =
+        acceptor.local_addr().iter().find_map(|address| address.as_socket_addr().copied()).unwrap_or(address);
+    let http = &app.config.http;
+    let server =
+        Server::new_with_acceptor(acceptor).idle_timeout(Duration::from_millis(http.idle_timeout_ms));
+    let grace = Duration::from_millis(http.shutdown_timeout_ms);
+    let stopped = stop.clone().cancelled_owned();
+    tasks.spawn(async move {
+        if let Err(error) = server.run_with_graceful_shutdown(endpoint, stopped, Some(grace)).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "a port stopped serving");
+        }
+    });
+    Ok(bound)
+}
+
+/// `/livez` and `/readyz`.
+fn probes(app: &App) -> Route {
+    let live = poem::endpoint::make_sync(|_| "ok");
+    let app = app.clone();
+    let ready = poem::endpoint::make_sync(move |_| {
+        let (ready, report) = app.health.report();
+        let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        Response::builder().status(status).content_type("application/json").body(report.to_string())
+    });
+    Route::new().at("/livez", poem::get(live)).at("/readyz", poem::get(ready))
+}
+
+/// `/metrics`, for the internal port alone.
+fn metrics() -> impl Endpoint<Output = Response> {
+    let handle = telemetry::metrics();
+    poem::endpoint::make_sync(move |_| {
+        Response::builder().content_type("text/plain; version=0.0.4").body(handle.render())
+    })
+}
+
+async fn check_database(app: &App) {
+    let state = match app.db.read().ping().await {
+        Ok(()) => Part::Ready,
+        Err(_) => Part::Down("no answer"),
+    };
+    app.health.set("database", state);
+}
+
+async fn watch_database(app: App, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(2)) => check_database(&app).await,
+        }
+    }
+}
+
+/// Resolves on SIGTERM or SIGINT.
+pub async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -10,6 +10,18 @@ mod m20261122_000000_create_outbox;
 mod m20261122_000001_create_idempotency;
 mod m20261122_000002_create_lease;
 mod m20261122_000003_create_audit;
+mod m20261122_000009_create_audit_seal;
+mod m20261122_000010_create_organisation;
+mod m20261122_000011_create_service_area;
+mod m20261122_000012_create_data_key;
+mod m20261122_000013_create_staff;
+mod m20261122_000014_create_resident;
+mod m20261122_000015_create_session;
+mod m20261122_000016_create_household;
+mod m20261122_000017_create_family_link_and_consent;
+mod m20261122_000018_create_favourite;
+mod m20261122_000019_create_resident_merge;
+mod parts;
 
 /// Every migration, in order.
 pub struct Migrator;
@@ -21,6 +33,17 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_create_idempotency::Migration),
             Box::new(m20261122_000002_create_lease::Migration),
             Box::new(m20261122_000003_create_audit::Migration),
+            Box::new(m20261122_000009_create_audit_seal::Migration),
+            Box::new(m20261122_000010_create_organisation::Migration),
+            Box::new(m20261122_000011_create_service_area::Migration),
+            Box::new(m20261122_000012_create_data_key::Migration),
+            Box::new(m20261122_000013_create_staff::Migration),
+            Box::new(m20261122_000014_create_resident::Migration),
+            Box::new(m20261122_000015_create_session::Migration),
+            Box::new(m20261122_000016_create_household::Migration),
+            Box::new(m20261122_000017_create_family_link_and_consent::Migration),
+            Box::new(m20261122_000018_create_favourite::Migration),
+            Box::new(m20261122_000019_create_resident_merge::Migration),
         ]
     }
 }

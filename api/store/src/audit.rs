@@ -34,6 +34,8 @@ pub struct Model {
     pub org_path: String,
     /// Names of changed fields and other impersonal facts.
     pub detail: Json,
+    /// The seal that covers the entry, within the chain of its organisation; absent until sealed.
+    pub seal_seq: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

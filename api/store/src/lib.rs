@@ -18,6 +18,7 @@ pub mod outbox;
 pub mod retention;
 pub mod scope;
 pub mod storage;
+pub mod vault;
 
 // The test helpers say `linli_store::` because the integration tests of `linli` compile them too.
 #[cfg(test)]
@@ -31,3 +32,4 @@ pub use db::{Committed, Db, DbOptions, Tx};
 pub use env::Env;
 pub use error::{Error, OnConstraint};
 pub use scope::{Scope, ScopeCondition};
+pub use vault::Vault;

@@ -4,11 +4,13 @@
 //! [`Permission`] is the one table of rights; [`Authority`] is what one person holds;
 //! [`Scope`] is where a permission reaches, and every staff query filters by it.
 
+mod delay;
 mod organisation;
 mod path;
 mod permission;
 mod role;
 
+pub use delay::{Attempts, DelayPolicy, ONE_ACCOUNT, ONE_ADDRESS};
 pub use organisation::OrganisationKind;
 pub use path::{OrgPath, Scope};
 pub use permission::{Mark, Permission, perm};

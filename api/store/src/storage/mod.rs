@@ -1,3 +1,7 @@
 //! Entities and queries, one folder per context.
 //!
 //! Finders are scoped by owner or organisation; one that is not is named `any_*`.
+
+pub mod residents;
+pub mod sessions;
+pub mod staff;

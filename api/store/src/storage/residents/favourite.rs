@@ -1,0 +1,20 @@
+//! Favourites: facilities kept at hand.
+
+use sea_orm::entity::prelude::*;
+
+/// The favourite table.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "favourite")]
+pub struct Model {
+    /// Resident.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub resident_id: Uuid,
+    /// Facility.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub facility_id: Uuid,
+    /// Since when.
+    pub created_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -16,7 +16,7 @@ pub mod keyring;
 mod master;
 mod reencrypt;
 
-pub use cipher::{Aes256GcmSiv, CipherFault, CipherProvider};
+pub use cipher::{Aes256GcmSiv, CipherFault, CipherProvider, DataKey};
 pub use master::{MasterKeys, MasterKeysError};
 pub use reencrypt::{Report, SEALED, reencrypt, verify};
 

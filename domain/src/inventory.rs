@@ -181,7 +181,9 @@ impl Claim {
             }
             by_tag.entry(tag).or_default().push(need);
         }
-        by_tag.values_mut().for_each(|needs| needs.sort_unstable());
+        for needs in by_tag.values_mut() {
+            needs.sort_unstable();
+        }
         let claim = Self { id, principal, digest, needs: by_tag };
         let sorted = claim.needs_by_stock();
         if sorted.is_empty() {

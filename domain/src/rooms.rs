@@ -70,7 +70,7 @@ impl Span {
     /// The cells it covers, when both ends lie on the grid.
     fn cells(self, grid: Grid) -> Option<std::ops::Range<u16>> {
         let minutes = grid.minutes();
-        (self.starts % minutes == 0 && self.ends % minutes == 0)
+        (self.starts.is_multiple_of(minutes) && self.ends.is_multiple_of(minutes))
             .then(|| self.starts / minutes..self.ends / minutes)
     }
 }

@@ -3,8 +3,13 @@
 //! Never run by `serve`: `linli migrate` holds an advisory lock while it works. Constraints and
 //! indexes are named, because refusals are mapped by name.
 
+#![expect(
+    clippy::wildcard_imports,
+    reason = "the idiom of sea-orm-migration: its prelude is the schema language"
+)]
+
 pub use sea_orm_migration::MigratorTrait;
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 mod m20261122_000000_create_outbox;
 mod m20261122_000001_create_idempotency;
@@ -55,5 +60,3 @@ pub(crate) fn xid_default(backend: DbBackend) -> &'static str {
         _ => "0",
     }
 }
-
-use sea_orm_migration::sea_orm::DbBackend;

@@ -1,6 +1,14 @@
 //! Limits on everything a request may take: parameters, rate, concurrency, body and time.
 
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_lc_rs::digest;
 use governor::{
@@ -41,6 +49,7 @@ pub struct Limits {
     staff: Semaphore,
     principals: KeyedLimiter,
     addresses: KeyedLimiter,
+    requests: AtomicU32,
 }
 
 fn per_minute(requests: u32) -> KeyedLimiter {
@@ -59,6 +68,7 @@ impl Limits {
             staff: Semaphore::new(http.staff_max_concurrent),
             principals: per_minute(http.rate_per_minute),
             addresses: per_minute(http.anonymous_rate_per_minute),
+            requests: AtomicU32::new(0),
         }
     }
 
@@ -97,13 +107,12 @@ impl Limits {
         }
     }
 
-    /// Forgets principals that are back at their full quota.
+    /// Forgets, now and then, principals that are back at their full quota.
     fn shrink(&self) {
-        const MANY: usize = 100_000;
-        for limiter in [&self.principals, &self.addresses] {
-            if limiter.len() > MANY {
-                limiter.retain_recent();
-            }
+        const EVERY: u32 = 65_536;
+        if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY) {
+            self.principals.retain_recent();
+            self.addresses.retain_recent();
         }
     }
 }

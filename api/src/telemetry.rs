@@ -33,7 +33,7 @@ pub fn metrics() -> PrometheusHandle {
         .get_or_init(|| {
             PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), LATENCY_BUCKETS_S)
-                .and_then(|builder| Ok(builder.install_recorder()?))
+                .and_then(PrometheusBuilder::install_recorder)
                 .expect("the buckets are not empty and no other recorder is installed")
         })
         .clone()

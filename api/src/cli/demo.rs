@@ -23,7 +23,7 @@ use private_redis::PrivateRedis;
 
 /// Arguments of `linli demo`.
 #[derive(clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Address to listen on.
     #[arg(long)]
     listen: Option<SocketAddr>,
@@ -42,7 +42,7 @@ pub struct Args {
 }
 
 /// Runs it.
-pub async fn run(args: Args, mut config: Config) -> Outcome {
+pub(super) async fn run(args: Args, mut config: Config) -> Outcome {
     config.log.level = std::env::var("LINLI_LOG_LEVEL").unwrap_or_else(|_| "warn".to_owned());
     telemetry::log(&config.log);
     let env = Env::system();
@@ -82,7 +82,7 @@ fn configure(
 ) -> Outcome {
     config.environment = Environment::Demo;
     config.http.docs = true;
-    config.data_dir = folder.to_owned();
+    folder.clone_into(&mut config.data_dir);
     config.internal_listen.set_port(0);
     if let Some(listen) = args.listen {
         config.listen = listen;

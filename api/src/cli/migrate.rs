@@ -13,7 +13,7 @@ use crate::Config;
 const LOCK: i64 = 0x006C_696E_6C69;
 
 /// Runs it for the configured database.
-pub async fn run(config: &Config) -> Outcome {
+pub(super) async fn run(config: &Config) -> Outcome {
     // One connection without the limits of a serving pool: an index may take minutes to build, and
     // the advisory lock lives and dies with the connection.
     let mut options = ConnectOptions::new(if config.database.url.starts_with("sqlite:") {
@@ -37,7 +37,7 @@ pub async fn run(config: &Config) -> Outcome {
 }
 
 /// Migrates an opened database, for demo and tests that own theirs.
-pub async fn quietly(db: &Db) -> Result<(), sea_orm::DbErr> {
+pub(super) async fn quietly(db: &Db) -> Result<(), sea_orm::DbErr> {
     Migrator::up(db.any_write(), None).await
 }
 

@@ -7,7 +7,7 @@ use crate::http;
 
 /// Arguments of `linli openapi`.
 #[derive(clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Folder of the documents.
     #[arg(long, default_value = "api/openapi")]
     dir: PathBuf,
@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 /// Runs it.
-pub fn run(args: &Args) -> Outcome {
+pub(super) fn run(args: &Args) -> Outcome {
     let mut stale = Vec::new();
     for (name, text) in http::documents() {
         let file = args.dir.join(name);

@@ -9,14 +9,14 @@ use crate::{App, Config, serve, worker};
 
 /// Arguments of `linli serve`.
 #[derive(clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Leave the background jobs to `linli worker`.
     #[arg(long)]
     no_jobs: bool,
 }
 
 /// Runs `linli serve`.
-pub async fn run(args: Args, config: Config) -> Outcome {
+pub(super) async fn run(args: Args, config: Config) -> Outcome {
     let app = App::build(config, Env::system()).await?;
     refuse_old_schema(&app).await?;
     let running = serve::start(app, !args.no_jobs).await?;
@@ -27,7 +27,7 @@ pub async fn run(args: Args, config: Config) -> Outcome {
 }
 
 /// Runs `linli worker`.
-pub async fn worker(config: Config) -> Outcome {
+pub(super) async fn worker(config: Config) -> Outcome {
     let app = App::build(config, Env::system()).await?;
     refuse_old_schema(&app).await?;
     let stop = CancellationToken::new();

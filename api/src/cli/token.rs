@@ -7,7 +7,7 @@ use crate::{App, Config, http::auth};
 
 /// Arguments of `linli token`.
 #[derive(clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     whose: Whose,
 }
@@ -29,7 +29,7 @@ enum Whose {
 }
 
 /// Runs it.
-pub async fn run(args: Args, config: Config) -> Outcome {
+pub(super) async fn run(args: Args, config: Config) -> Outcome {
     let app = App::build(config, Env::system()).await?;
     let audience = match args.whose {
         Whose::Resident { phone: _ } => "resident",

@@ -33,7 +33,7 @@ pub fn jobs() -> Vec<Job> {
         // One entry per job, beside the context that owns it.
         Job {
             name: "retention",
-            period: Duration::from_secs(600),
+            period: Duration::from_mins(10),
             leased: true,
             run: |app| Box::pin(async move { Ok(retention::sweep(app.db.any_write(), &app.env).await? > 0) }),
         },

@@ -9,7 +9,6 @@ use sea_orm::{ConnectionTrait, DbErr, Set, entity::prelude::*};
 use crate::Env;
 
 /// The audit table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit")]
 pub struct Model {
@@ -37,6 +36,9 @@ pub struct Model {
     /// The seal that covers the entry, within the chain of its organisation; absent until sealed.
     pub seal_seq: Option<i64>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

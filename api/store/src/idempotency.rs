@@ -19,7 +19,6 @@ use crate::{Env, Error, Tx, error::is_lock_timeout};
 pub const KEPT: Duration = Duration::hours(48);
 
 /// The idempotency table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency")]
 pub struct Model {
@@ -42,6 +41,9 @@ pub struct Model {
     /// When it may go.
     pub expires_at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

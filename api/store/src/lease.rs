@@ -13,7 +13,6 @@ use sea_orm::{
 use crate::Env;
 
 /// The lease table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "lease")]
 pub struct Model {
@@ -25,6 +24,9 @@ pub struct Model {
     /// Until when.
     pub until: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

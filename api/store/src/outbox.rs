@@ -12,7 +12,6 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, ent
 use crate::Env;
 
 /// The outbox table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "outbox")]
 pub struct Model {
@@ -28,6 +27,9 @@ pub struct Model {
     /// When.
     pub at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
@@ -132,7 +134,6 @@ pub mod cursor {
     use super::Cursor as Position;
 
     /// The cursor table.
-    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "outbox_cursor")]
     pub struct Model {
@@ -146,6 +147,9 @@ pub mod cursor {
         /// When it moved last.
         pub updated_at: DateTimeUtc,
     }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 

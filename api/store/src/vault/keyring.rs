@@ -22,7 +22,6 @@ const INDEX: &str = "index";
 const NONCE: usize = 12;
 
 /// The data key table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "data_key")]
 pub struct Model {
@@ -41,6 +40,9 @@ pub struct Model {
     /// From when on it seals.
     pub active_from: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The consent table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "consent")]
 pub struct Model {
@@ -25,5 +24,8 @@ pub struct Model {
     /// When it was taken back.
     pub revoked_at: Option<DateTimeUtc>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

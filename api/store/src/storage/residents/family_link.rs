@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The family_link table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "family_link")]
 pub struct Model {
@@ -27,5 +26,8 @@ pub struct Model {
     /// When either of them ended it.
     pub ended_at: Option<DateTimeUtc>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

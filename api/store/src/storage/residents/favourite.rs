@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The favourite table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "favourite")]
 pub struct Model {
@@ -16,5 +15,8 @@ pub struct Model {
     /// Since when.
     pub created_at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The household_member table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "household_member")]
 pub struct Model {
@@ -17,5 +16,8 @@ pub struct Model {
     /// When.
     pub verified_at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

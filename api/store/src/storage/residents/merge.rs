@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The resident_merge table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "resident_merge")]
 pub struct Model {
@@ -21,5 +20,8 @@ pub struct Model {
     /// When.
     pub merged_at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The resident table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "resident")]
 pub struct Model {
@@ -41,5 +40,8 @@ pub struct Model {
     /// When the data went.
     pub erased_at: Option<DateTimeUtc>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The failed_attempt table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "failed_attempt")]
 pub struct Model {
@@ -17,5 +16,8 @@ pub struct Model {
     /// Until when further attempts are refused unseen.
     pub blocked_until: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

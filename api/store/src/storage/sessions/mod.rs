@@ -9,7 +9,6 @@
 pub mod attempts;
 pub mod failed_attempt;
 pub mod refresh_token;
-#[expect(clippy::module_inception, reason = "the entity of the context's main table")]
 pub mod session;
 
 use aws_lc_rs::digest::{SHA256, digest};

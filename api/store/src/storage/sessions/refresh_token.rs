@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The refresh_token table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refresh_token")]
 pub struct Model {
@@ -17,5 +16,8 @@ pub struct Model {
     /// When it was used.
     pub used_at: Option<DateTimeUtc>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

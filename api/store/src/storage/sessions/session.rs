@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The session table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "session")]
 pub struct Model {
@@ -27,5 +26,8 @@ pub struct Model {
     /// Why, as a stable word.
     pub revoked_why: Option<String>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The staff table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "staff")]
 pub struct Model {
@@ -35,5 +34,8 @@ pub struct Model {
     /// When it was disabled.
     pub disabled_at: Option<DateTimeUtc>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The staff_assignment table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "staff_assignment")]
 pub struct Model {
@@ -23,5 +22,8 @@ pub struct Model {
     /// When.
     pub given_at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

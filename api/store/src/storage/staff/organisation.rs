@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// The organisation table.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "organisation")]
 pub struct Model {
@@ -29,5 +28,8 @@ pub struct Model {
     /// When it was closed; a closed organisation keeps its history and takes nothing new.
     pub closed_at: Option<DateTimeUtc>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -82,6 +82,11 @@ impl DivisionCode {
         (self.0 / self.level().unit()).to_string()
     }
 
+    /// The twelve digits as a number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
     fn end(self) -> u64 {
         self.0 + self.level().unit()
     }

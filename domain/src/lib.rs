@@ -13,6 +13,7 @@ pub mod code;
 pub mod division;
 pub mod event;
 pub mod facility;
+pub mod generator;
 pub mod geo;
 pub mod hours;
 pub mod ids;

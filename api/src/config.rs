@@ -77,6 +77,8 @@ pub struct Http {
     pub staff_max_concurrent: usize,
     pub rate_per_minute: u32,
     pub anonymous_rate_per_minute: u32,
+    pub max_connections: usize,
+    pub head_timeout_ms: u64,
     pub idle_timeout_ms: u64,
     pub shutdown_timeout_ms: u64,
     pub cursor_ttl_s: u64,

@@ -14,15 +14,16 @@ use std::{
     time::Duration,
 };
 
-use poem::{
-    Endpoint, Response, Route, Server,
-    http::StatusCode,
-    listener::{Acceptor, Listener, TcpListener},
-};
+use poem::{Endpoint, Response, Route, Server, http::StatusCode};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::{App, app::StartError, http, telemetry, worker};
+use crate::{
+    App,
+    app::StartError,
+    http::{self, listener::GuardedListener},
+    telemetry, worker,
+};
 
 /// How each part of the process is: the source of `/readyz`.
 #[derive(Debug, Default)]
@@ -129,15 +130,14 @@ where
     E: poem::IntoEndpoint + Send + 'static,
     E::Endpoint: 'static,
 {
-    let acceptor = TcpListener::bind(address)
-        .into_acceptor()
+    let http = &app.config.http;
+    let head_deadline = Duration::from_millis(http.head_timeout_ms);
+    let listener = GuardedListener::bind(address, http.max_connections, head_deadline)
         .await
         .map_err(|error| StartError::Io("the address cannot be listened on", error))?;
-    let bound =
-        acceptor.local_addr().iter().find_map(|address| address.as_socket_addr().copied()).unwrap_or(address);
-    let http = &app.config.http;
+    let bound = listener.address();
     let server =
-        Server::new_with_acceptor(acceptor).idle_timeout(Duration::from_millis(http.idle_timeout_ms));
+        Server::new_with_acceptor(listener).idle_timeout(Duration::from_millis(http.idle_timeout_ms));
     let grace = Duration::from_millis(http.shutdown_timeout_ms);
     let stopped = stop.clone().cancelled_owned();
     tasks.spawn(async move {

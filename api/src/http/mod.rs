@@ -11,6 +11,7 @@ pub mod boundary;
 pub mod etag;
 pub mod idempotency;
 pub mod limits;
+pub mod listener;
 pub mod operations;
 pub mod paging;
 pub mod problem;

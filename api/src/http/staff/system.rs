@@ -15,7 +15,7 @@ pub struct System;
 
 /// A sign of life.
 #[derive(Object)]
-pub struct StaffPing {
+pub(super) struct StaffPing {
     /// The server's clock, RFC 3339.
     now: String,
     /// Whose token this is.

@@ -14,7 +14,7 @@ pub struct System;
 
 /// A sign of life.
 #[derive(Object)]
-pub struct Ping {
+pub(super) struct Ping {
     /// The server's clock, RFC 3339.
     now: String,
     /// Whose token this is.

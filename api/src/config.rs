@@ -80,6 +80,7 @@ pub struct Http {
     pub max_connections: usize,
     pub head_timeout_ms: u64,
     pub idle_timeout_ms: u64,
+    pub drain_ms: u64,
     pub shutdown_timeout_ms: u64,
     pub cursor_ttl_s: u64,
     pub docs: bool,

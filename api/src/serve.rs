@@ -94,6 +94,8 @@ impl Running {
     /// Ends in order and waits for the end.
     pub async fn stop(mut self) {
         self.app.health.stop();
+        // Balancers need a moment to see it; until then connections still come and are served.
+        tokio::time::sleep(Duration::from_millis(self.app.config.http.drain_ms)).await;
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
         if self.app.db.close().await.is_err() {

@@ -84,6 +84,8 @@ fn configure(
     config.http.docs = true;
     folder.clone_into(&mut config.data_dir);
     config.internal_listen.set_port(0);
+    // Nobody balances a demo; Ctrl-C should end it at once.
+    config.http.drain_ms = 0;
     if let Some(listen) = args.listen {
         config.listen = listen;
     }

@@ -19,7 +19,7 @@ use linli_domain::{Code, Refusal};
 use poem::{
     Body, Endpoint, IntoResponse, Request, Response,
     error::ReadBodyError,
-    http::{HeaderValue, Method, header},
+    http::{HeaderName, HeaderValue, Method, header},
     web::RemoteAddr,
 };
 use tokio::sync::Semaphore;
@@ -40,6 +40,11 @@ pub struct ClientAddress(pub Option<IpAddr>);
 
 type KeyedLimiter =
     RateLimiter<u64, DashMapStateStore<u64>, governor::clock::DefaultClock, StateInformationMiddleware>;
+
+/// Longest path and query.
+const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// All header names and values together.
+const MAX_HEADERS_BYTES: usize = 32 * 1024;
 
 /// Makes the layer.
 pub struct Limits {
@@ -123,13 +128,25 @@ struct RateState {
     remaining: u32,
 }
 
+impl RateState {
+    /// The two headers that tell a client how fast it may go on.
+    fn headers(&self) -> [(HeaderName, String); 2] {
+        [
+            (HeaderName::from_static("ratelimit-policy"), format!("\"default\";q={};w=60", self.limit)),
+            (HeaderName::from_static("ratelimit"), format!("\"default\";r={}", self.remaining)),
+        ]
+    }
+}
+
 fn check(limiter: &KeyedLimiter, key: u64, limit: u32) -> Result<RateState, Problem> {
     match limiter.check_key(&key) {
         Ok(snapshot) => Ok(RateState { limit, remaining: snapshot.remaining_burst_capacity() }),
         Err(until) => {
             let wait = until.wait_time_from(governor::clock::DefaultClock::default().now());
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(60) + 1;
-            Err(Refusal::new(Code::RateLimited).retry_after(seconds).into())
+            let refusal = Refusal::new(Code::RateLimited).retry_after(seconds);
+            let [(policy, of), (state, left)] = RateState { limit, remaining: 0 }.headers();
+            Err(Problem::from(refusal).with_header(policy, &of).with_header(state, &left))
         }
     }
 }
@@ -151,13 +168,15 @@ impl<E: Endpoint> Endpoint for Limited<E> {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let limits = &self.limits;
+        refuse_long_head(&request)?;
         let address = client_address(&request, limits.app.config.http.trusted_proxies);
         request.set_data(address);
         limits.shrink();
         let rate = limits.rate(&request, address)?;
         let operation = limits.operations.find(request.method(), request.uri().path());
-        if let Some(operation) = operation {
-            refuse_unknown_parameters(operation, &request)?;
+        match operation {
+            Some(operation) => refuse_unknown_parameters(operation, &request)?,
+            None => refuse_unknown_method(&limits.operations, &request)?,
         }
         let audience = operation.map_or(Audience::Resident, |operation| operation.audience);
         let Ok(_place) = limits.places(audience).try_acquire() else {
@@ -173,17 +192,31 @@ impl<E: Endpoint> Endpoint for Limited<E> {
             .await
             .map_err(|_| Problem::from(Refusal::new(Code::Timeout).retry_after(2)))?;
         let mut response = answer?.into_response();
-        if let Some(RateState { limit, remaining }) = rate {
-            let headers = response.headers_mut();
-            headers.insert("ratelimit-policy", number(&format!("\"default\";q={limit};w=60")));
-            headers.insert("ratelimit", number(&format!("\"default\";r={remaining}")));
+        for (name, value) in rate.iter().flat_map(RateState::headers) {
+            response.headers_mut().extend(HeaderValue::from_str(&value).ok().map(|value| (name, value)));
         }
         Ok(response)
     }
 }
 
-fn number(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+/// A head that the parser still takes but that no honest client sends.
+fn refuse_long_head(request: &Request) -> Result<(), Problem> {
+    if request.uri().path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+        return Err(Code::UriTooLong.into());
+    }
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len());
+    if headers.sum::<usize>() > MAX_HEADERS_BYTES {
+        return Err(Code::HeadersTooLarge.into());
+    }
+    Ok(())
+}
+
+/// A path of ours with a method it does not have: the answer names those it has (RFC 9110).
+fn refuse_unknown_method(operations: &Operations, request: &Request) -> Result<(), Problem> {
+    match operations.allowed(request.uri().path()) {
+        Some(methods) => Err(Problem::from(Code::MethodNotAllowed).with_header(header::ALLOW, &methods)),
+        None => Ok(()),
+    }
 }
 
 /// The address that the outermost trusted proxy saw; with none trusted, the socket's peer.

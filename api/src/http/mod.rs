@@ -8,6 +8,7 @@
 
 pub mod auth;
 pub mod boundary;
+pub mod docs;
 pub mod etag;
 pub mod idempotency;
 pub mod limits;
@@ -59,11 +60,7 @@ pub fn endpoint(app: &App, probes: Route) -> impl Endpoint<Output = Response> + 
     ]));
     let mut routes = Route::new();
     if app.config.http.docs {
-        routes = routes
-            .nest("/docs/v1", v1.swagger_ui())
-            .nest("/docs/staff", staff.swagger_ui())
-            .at("/docs/v1.json", v1.spec_endpoint())
-            .at("/docs/staff-v1.json", staff.spec_endpoint());
+        routes = routes.nest("/docs", docs::routes());
     }
     let routes = routes.nest("/v1", v1).nest("/staff/v1", staff).data(app.clone());
     let limited = limits::Limits::new(app, Arc::clone(&operations)).wrap(routes);

@@ -60,6 +60,13 @@ impl Operations {
         Self(router)
     }
 
+    /// The methods of a path, as `Allow` names them; `None` when the path is none of ours.
+    pub fn allowed(&self, path: &str) -> Option<String> {
+        let mut methods: Vec<_> = self.0.at(path).ok()?.value.keys().map(Method::as_str).collect();
+        methods.sort_unstable();
+        Some(methods.join(", "))
+    }
+
     /// The operation of a request, if there is one.
     pub fn find(&self, method: &Method, path: &str) -> Option<&Operation> {
         self.0.at(path).ok()?.value.get(method)

@@ -7,7 +7,7 @@ use linli_domain::{Code, FieldError, Refusal};
 use linli_store::Error as UseCaseError;
 use poem::{
     Response,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
     ApiResponse, Object,
@@ -21,12 +21,20 @@ use serde_json::{Map, Value, json};
 pub struct Problem {
     refusal: Box<Refusal>,
     cause: Option<Box<UseCaseError>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Problem {
     /// What the client is told.
     pub fn refusal(&self) -> &Refusal {
         &self.refusal
+    }
+
+    /// Adds a header to the answer; a value that is no header value is left out.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
+        self
     }
 
     /// Logs the failure behind it, once.
@@ -62,7 +70,7 @@ impl std::error::Error for Problem {}
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal: Box::new(refusal), cause: None }
+        Self { refusal: Box::new(refusal), cause: None, headers: Vec::new() }
     }
 }
 
@@ -79,7 +87,7 @@ impl From<UseCaseError> for Problem {
             UseCaseError::Unavailable { .. } => Refusal::new(Code::Unavailable).retry_after(1),
             UseCaseError::Database(_) | UseCaseError::Internal { .. } => Refusal::new(Code::Internal),
         };
-        Self { refusal: Box::new(refusal), cause: Some(Box::new(error)) }
+        Self { refusal: Box::new(refusal), cause: Some(Box::new(error)), headers: Vec::new() }
     }
 }
 
@@ -148,6 +156,9 @@ pub fn render(problem: &Problem, language: Language, request_id: &str, operation
         .header(header::CACHE_CONTROL, "no-store");
     if let Some(seconds) = retry_after_s {
         response = response.header(header::RETRY_AFTER, seconds.to_string());
+    }
+    for (name, value) in &problem.headers {
+        response = response.header(name, value);
     }
     if code.status() == 401 {
         response = response.header(header::WWW_AUTHENTICATE, "Bearer");

@@ -2,7 +2,7 @@
 
 use linli_domain::{Code, Event};
 use linli_store::{
-    Db, DbOptions, Env, Error,
+    Db, Env, Error,
     idempotency::{self, Begun, Request, Stored},
     lease, outbox,
     testing::{on_both, redis::PrivateRedis},
@@ -86,8 +86,7 @@ on_both!(a_lease_has_one_holder_until_it_is_given_back, async |db: &Db| {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_commits_late_is_not_lost() {
     let fresh = linli_store::testing::database::Fresh::postgres().await;
-    let (db, env) = (&fresh.db, &Env::system());
-    let elsewhere = &Db::connect(&DbOptions::new(&fresh.url)).await.unwrap();
+    let (db, elsewhere, env) = (&fresh.connect().await, &fresh.connect().await, &Env::system());
     let (slow, fast) = (Event::FacilityChanged(env.id()), Event::FacilityChanged(env.id()));
     let (wrote, waits) = tokio::sync::oneshot::channel();
     let (go, gone) = tokio::sync::oneshot::channel::<()>();
@@ -117,7 +116,6 @@ async fn an_event_that_commits_late_is_not_lost() {
     late.unwrap();
     let all = outbox::read_after(db.read(), outbox::Cursor::default(), 10).await.unwrap();
     assert_eq!(all.iter().filter_map(|entry| entry.event).collect::<Vec<_>>(), [slow, fast]);
-    elsewhere.close().await.unwrap();
     fresh.remove().await;
 }
 

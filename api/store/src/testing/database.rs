@@ -1,5 +1,7 @@
 //! A database of its own for each test, cloned from a template that is migrated once per build.
 
+#![allow(dead_code, reason = "one of the two crates that compile this may not need all of it")]
+
 use std::{env, fs, path::PathBuf, time::SystemTime};
 
 use linli_migrations::{Migrator, MigratorTrait};
@@ -10,9 +12,7 @@ use uuid::Uuid;
 
 /// A fresh, migrated, empty database.
 pub(crate) struct Fresh {
-    /// Connected.
-    pub(crate) db: Db,
-    /// Where it is, for a second process.
+    /// Where it is.
     pub(crate) url: String,
     home: Home,
 }
@@ -33,8 +33,7 @@ impl Fresh {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("linli.db");
         fs::copy(sqlite_template().await, &file).unwrap();
-        let url = format!("sqlite:{}", file.display());
-        Self { db: connect(&url).await, url, home: Home::Sqlite { _folder: folder } }
+        Self { url: format!("sqlite:{}", file.display()), home: Home::Sqlite { _folder: folder } }
     }
 
     /// A clone of the PostgreSQL template.
@@ -44,14 +43,17 @@ impl Fresh {
         let name = format!("linli_test_{}", Env::system().id::<Uuid>().simple());
         run(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         admin.close().await.unwrap();
-        let url = on_server(&name);
-        Self { db: connect(&url).await, url, home: Home::Postgres { name } }
+        Self { url: on_server(&name), home: Home::Postgres { name } }
     }
 
-    /// Disconnects and removes the database. A test that fails leaves its PostgreSQL database
+    /// Connects to it.
+    pub(crate) async fn connect(&self) -> Db {
+        connect(&self.url).await
+    }
+
+    /// Removes it, whoever is still connected. A test that fails leaves its PostgreSQL database
     /// behind, to be looked at; it goes with the private server.
     pub(crate) async fn remove(self) {
-        self.db.close().await.unwrap();
         if let Home::Postgres { name } = &self.home {
             let admin = admin().await;
             run(&admin, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;

@@ -14,23 +14,22 @@ macro_rules! on_both {
         mod $name {
             use super::*;
 
-            async fn body(db: &linli_store::Db) {
+            async fn body(fresh: linli_store::testing::database::Fresh) {
+                let db = fresh.connect().await;
                 let test = $body;
-                test(db).await
+                test(&db).await;
+                db.close().await.unwrap();
+                fresh.remove().await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                let fresh = linli_store::testing::database::Fresh::sqlite().await;
-                body(&fresh.db).await;
-                fresh.remove().await;
+                body(linli_store::testing::database::Fresh::sqlite().await).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                let fresh = linli_store::testing::database::Fresh::postgres().await;
-                body(&fresh.db).await;
-                fresh.remove().await;
+                body(linli_store::testing::database::Fresh::postgres().await).await;
             }
         }
     };

@@ -1,5 +1,7 @@
 //! A Redis that belongs to one test, to be killed, frozen, emptied and started again.
 
+#![allow(dead_code, reason = "one of the two crates that compile this may not need all of it")]
+
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},

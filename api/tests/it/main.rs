@@ -1,0 +1,16 @@
+//! Linli through its own front door: a real server on a real port, on SQLite and on PostgreSQL.
+//!
+//! One binary for all contexts, since linking is what costs time. Needs the services that
+//! `.ci/with-services` starts; see CONTRIBUTING.md.
+
+// The instruments are those of the storage's own tests.
+#[path = "../../store/src/testing/database.rs"]
+mod database;
+#[path = "../../store/src/testing/redis.rs"]
+mod private_redis;
+mod process;
+mod rig;
+
+mod operations;
+mod shutdown;
+mod transport;

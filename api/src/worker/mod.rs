@@ -3,11 +3,15 @@
 //! Events are hints: a consumer re-reads what they point at, and a periodic full scan repairs what
 //! they missed. A job that fails is logged, counted and tried again at its next turn.
 
+mod consumer;
+
 use std::{future::Future, pin::Pin, time::Duration};
 
 use linli_store::{Error, lease, retention};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+pub use consumer::consume;
 
 use crate::App;
 

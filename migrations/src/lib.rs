@@ -26,6 +26,12 @@ mod m20261122_000016_create_household;
 mod m20261122_000017_create_family_link_and_consent;
 mod m20261122_000018_create_favourite;
 mod m20261122_000019_create_resident_merge;
+mod m20261122_000020_create_facility;
+mod m20261122_000021_create_facility_change;
+mod m20261122_000022_create_facility_notice;
+mod m20261122_000023_create_facility_report;
+mod m20261122_000024_create_facility_photo;
+mod m20261122_000025_create_statutory_year;
 mod parts;
 
 /// Every migration, in order.
@@ -49,6 +55,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000017_create_family_link_and_consent::Migration),
             Box::new(m20261122_000018_create_favourite::Migration),
             Box::new(m20261122_000019_create_resident_merge::Migration),
+            Box::new(m20261122_000020_create_facility::Migration),
+            Box::new(m20261122_000021_create_facility_change::Migration),
+            Box::new(m20261122_000022_create_facility_notice::Migration),
+            Box::new(m20261122_000023_create_facility_report::Migration),
+            Box::new(m20261122_000024_create_facility_photo::Migration),
+            Box::new(m20261122_000025_create_statutory_year::Migration),
         ]
     }
 }

@@ -118,6 +118,8 @@ impl<T> OnConstraint<T> for Result<T, DbErr> {
 const SQLITE_UNIQUE: &[(&str, &str)] = &[
     // One line per unique constraint that is mapped to a refusal.
     ("idempotency_pkey", "idempotency.principal, idempotency.key"),
+    ("facility_external_key", "facility.source, facility.external_id"),
+    ("facility_photo_key", "facility_photo.facility_id, facility_photo.digest"),
 ];
 
 /// The name of the constraint an error reports, on both databases.

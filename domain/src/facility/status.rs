@@ -17,6 +17,7 @@ vocabulary! {
 
 impl FacilityStatus {
     /// The states that may follow.
+    #[expect(clippy::match_same_arms, reason = "a table is read line by line")]
     pub const fn next(self) -> &'static [Self] {
         match self {
             Self::Planned => &[Self::Trial, Self::Open, Self::Closed],

@@ -2,6 +2,8 @@
 //!
 //! Finders are scoped by owner or organisation; one that is not is named `any_*`.
 
+pub mod calendar;
+pub mod facilities;
 pub mod residents;
 pub mod sessions;
 pub mod staff;

@@ -1,0 +1,72 @@
+//! The statutory calendar: the shipped years, and those that staff loaded over them.
+
+use linli_domain::{
+    calendar::{Calendar, YearCalendar},
+    ids::StaffId,
+};
+use sea_orm::{Set, entity::prelude::*, sea_query::OnConflict};
+
+use crate::{Env, Error};
+
+/// A year that staff loaded.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "statutory_year")]
+pub struct Model {
+    /// Year.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub year: i32,
+    /// `YearCalendar` in its versioned form.
+    pub arrangement: Json,
+    /// Grows with every load.
+    pub version: i64,
+    /// Who loaded it.
+    pub loaded_by: Uuid,
+    /// When.
+    pub loaded_at: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The calendar as it is now.
+pub async fn load(conn: &impl ConnectionTrait) -> Result<Calendar, Error> {
+    let mut years: Vec<YearCalendar> = Calendar::shipped().years().cloned().collect();
+    for row in Entity::find().all(conn).await? {
+        let year = serde_json::from_value(row.arrangement)
+            .map_err(|error| Error::internal("reading the calendar", error))?;
+        years.push(year);
+    }
+    Ok(Calendar::new(years)?)
+}
+
+/// A loaded year with its version.
+pub async fn find(conn: &impl ConnectionTrait, year: i32) -> Result<Option<Model>, DbErr> {
+    Entity::find_by_id(year).one(conn).await
+}
+
+/// Stores a year over whatever was loaded for it; returns its version.
+///
+/// The caller has compared the version it replaces inside the same transaction.
+pub async fn save(
+    conn: &impl ConnectionTrait,
+    env: &Env,
+    by: StaffId,
+    year: &YearCalendar,
+    version: i64,
+) -> Result<(), Error> {
+    let arrangement =
+        serde_json::to_value(year).map_err(|error| Error::internal("writing the calendar", error))?;
+    let row = ActiveModel {
+        year: Set(year.year),
+        arrangement: Set(arrangement),
+        version: Set(version),
+        loaded_by: Set(by.0),
+        loaded_at: Set(env.now()),
+    };
+    let all = [Column::Arrangement, Column::Version, Column::LoadedBy, Column::LoadedAt];
+    Entity::insert(row)
+        .on_conflict(OnConflict::column(Column::Year).update_columns(all).to_owned())
+        .exec_without_returning(conn)
+        .await?;
+    Ok(())
+}

@@ -9,7 +9,6 @@ use sea_orm::{Set, entity::prelude::*, sea_query::OnConflict};
 use crate::{Env, Error};
 
 /// A year that staff loaded.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "statutory_year")]
 pub struct Model {
@@ -25,6 +24,9 @@ pub struct Model {
     /// When.
     pub loaded_at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

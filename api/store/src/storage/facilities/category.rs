@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// One category of one facility.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "facility_category")]
 pub struct Model {
@@ -14,5 +13,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub category: String,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// One change.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "facility_change")]
 pub struct Model {
@@ -25,5 +24,8 @@ pub struct Model {
     /// Names of the fields that changed.
     pub fields: Json,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

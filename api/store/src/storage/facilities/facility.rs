@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 
 /// A facility: the profile, and the columns that queries select by.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "facility")]
 pub struct Model {
@@ -41,5 +40,8 @@ pub struct Model {
     /// When it was last edited.
     pub updated_at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -9,7 +9,6 @@ use linli_domain::{
 use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 
 /// A notice.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "facility_notice")]
 pub struct Model {
@@ -35,6 +34,9 @@ pub struct Model {
     /// When it was taken back.
     pub withdrawn_at: Option<DateTimeUtc>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -4,7 +4,6 @@ use linli_domain::ids::{FacilityId, PhotoId};
 use sea_orm::{QueryOrder, entity::prelude::*};
 
 /// A photo.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "facility_photo")]
 pub struct Model {
@@ -26,6 +25,9 @@ pub struct Model {
     /// When.
     pub uploaded_at: DateTimeUtc,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

@@ -11,7 +11,6 @@ use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 use crate::ScopeCondition;
 
 /// A report.
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "facility_report")]
 pub struct Model {
@@ -43,6 +42,9 @@ pub struct Model {
     /// When it ended.
     pub closed_at: Option<DateTimeUtc>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 

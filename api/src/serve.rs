@@ -57,9 +57,14 @@ impl Health {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
+    /// Every part with its state.
+    pub fn parts(&self) -> BTreeMap<&'static str, Part> {
+        self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     /// Whether the process takes traffic, and every part with its state.
     pub fn report(&self) -> (bool, serde_json::Value) {
-        let parts = self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let parts = self.parts();
         let stopping = self.stopping.load(Ordering::SeqCst);
         let ready = !stopping && !parts.values().any(|part| matches!(part, Part::Down(_)));
         let degraded: Vec<_> =
@@ -81,7 +86,7 @@ impl Health {
 
 /// A server that runs until [`Running::stop`].
 pub struct Running {
-    /// Where the API listens.
+    /// Where the API listens; in a worker, which has none, the internal port.
     pub address: SocketAddr,
     /// Where metrics and health listen.
     pub internal: SocketAddr,
@@ -91,6 +96,22 @@ pub struct Running {
 }
 
 impl Running {
+    /// What every process has: the internal port, and an eye on itself.
+    async fn begin(app: App) -> Result<Self, StartError> {
+        let stop = CancellationToken::new();
+        let mut tasks = tokio::task::JoinSet::new();
+        check_database(&app).await;
+        let operator = probes(&app).at("/metrics", poem::get(metrics()));
+        let internal = spawn(&app, app.config.internal_listen, operator, &stop, &mut tasks).await?;
+        tasks.spawn(watch_database(app.clone(), stop.clone()));
+        tasks.spawn(telemetry::observe(app.clone(), stop.clone()));
+        Ok(Self { address: internal, internal, stop, tasks, app })
+    }
+
+    fn work(&mut self) {
+        self.tasks.spawn(worker::run(self.app.clone(), worker::jobs(), self.stop.clone()));
+    }
+
     /// Ends in order and waits for the end.
     pub async fn stop(mut self) {
         self.app.health.stop();
@@ -106,19 +127,20 @@ impl Running {
 
 /// Starts the public and the internal port and, where asked, the jobs.
 pub async fn start(app: App, with_jobs: bool) -> Result<Running, StartError> {
-    let stop = CancellationToken::new();
-    let mut tasks = tokio::task::JoinSet::new();
-    check_database(&app).await;
-
-    let address =
-        spawn(&app, app.config.listen, http::endpoint(&app, probes(&app)), &stop, &mut tasks).await?;
-    let operator = probes(&app).at("/metrics", poem::get(metrics()));
-    let internal = spawn(&app, app.config.internal_listen, operator, &stop, &mut tasks).await?;
-    tasks.spawn(watch_database(app.clone(), stop.clone()));
+    let mut running = Running::begin(app).await?;
+    let Running { app, stop, tasks, .. } = &mut running;
+    running.address = spawn(app, app.config.listen, http::endpoint(app, probes(app)), stop, tasks).await?;
     if with_jobs {
-        tasks.spawn(worker::run(app.clone(), worker::jobs(), stop.clone()));
+        running.work();
     }
-    Ok(Running { address, internal, stop, tasks, app })
+    Ok(running)
+}
+
+/// Starts the internal port and the jobs, without the API.
+pub async fn start_worker(app: App) -> Result<Running, StartError> {
+    let mut running = Running::begin(app).await?;
+    running.work();
+    Ok(running)
 }
 
 async fn spawn<E>(

@@ -1,6 +1,7 @@
 //! The command line, one file per subcommand.
 
 mod demo;
+mod doctor;
 mod migrate;
 mod openapi;
 mod serve;
@@ -33,6 +34,8 @@ enum Command {
     Worker,
     /// Brings the schema up to date, alone, under a lock.
     Migrate,
+    /// Looks at everything a server needs and says what is wrong.
+    Doctor(doctor::Args),
     /// Mints a token for scripts and tests.
     Token(token::Args),
     /// Writes or checks the OpenAPI documents.
@@ -70,7 +73,11 @@ async fn run(cli: Cli) -> Outcome {
     if let Command::Openapi(args) = cli.command {
         return openapi::run(&args);
     }
-    let config = Config::load(cli.config.as_deref())?;
+    let config = Config::load(cli.config.as_deref());
+    if let Command::Doctor(args) = cli.command {
+        return doctor::run(args, config).await;
+    }
+    let config = config?;
     if let Command::Demo(args) = cli.command {
         return demo::run(args, config).await;
     }
@@ -80,7 +87,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Worker => serve::worker(config).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Token(args) => token::run(args, config).await,
-        Command::Demo(_) | Command::Openapi(_) => unreachable!("handled above"),
+        Command::Demo(_) | Command::Doctor(_) | Command::Openapi(_) => unreachable!("handled above"),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use linli_migrations::{Migrator, MigratorTrait};
 use linli_store::Env;
-use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
-use crate::{App, Config, serve, worker};
+use crate::{App, Config, serve};
 
 /// Arguments of `linli serve`.
 #[derive(clap::Args)]
@@ -30,11 +29,10 @@ pub(super) async fn run(args: Args, config: Config) -> Outcome {
 pub(super) async fn worker(config: Config) -> Outcome {
     let app = App::build(config, Env::system()).await?;
     refuse_old_schema(&app).await?;
-    let stop = CancellationToken::new();
-    let work = tokio::spawn(worker::run(app, worker::jobs(), stop.clone()));
+    let running = serve::start_worker(app).await?;
+    tracing::info!(internal = %running.internal, "working");
     serve::signal().await;
-    stop.cancel();
-    work.await?;
+    running.stop().await;
     Ok(())
 }
 

@@ -12,5 +12,6 @@ mod process;
 mod rig;
 
 mod operations;
+mod operator;
 mod shutdown;
 mod transport;

@@ -1,0 +1,252 @@
+//! The checks, one function each.
+
+use std::{path::Path, time::Duration};
+
+use chrono::{DateTime, Datelike, Utc};
+use linli_domain::{calendar::Calendar, time::local_date};
+use linli_migrations::{Migrator, MigratorTrait};
+use linli_store::{Db, Env, outbox};
+use redis::aio::MultiplexedConnection;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, Statement};
+use tokio::time::{Instant, timeout};
+
+use super::{Finding, with_causes};
+use crate::{
+    Config,
+    app::db_options,
+    config::{Environment, GateKind},
+};
+
+/// How long anything may take to answer a doctor.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Clocks further apart than this make tokens and holds expire at the wrong time.
+const SKEW_WARN_MS: i64 = 500;
+/// Oldest PostgreSQL and Redis we test with.
+const POSTGRES_AT_LEAST: u32 = 15;
+const REDIS_AT_LEAST: u32 = 7;
+
+const MB: u64 = 1024 * 1024;
+const DISK_FAIL_MB: u64 = 200;
+const DISK_WARN_MB: u64 = 2_048;
+
+/// Every finding, in the order an operator would look.
+pub(super) async fn all(config: &Config) -> Vec<Finding> {
+    let env = Env::system();
+    let mut findings = configuration(config);
+    findings.extend(keys(config));
+    findings.extend(database(config, &env).await);
+    findings.extend(gate(config, &env).await);
+    findings.push(calendar(&env));
+    findings.push(disk(&config.data_dir));
+    findings
+}
+
+fn configuration(config: &Config) -> Vec<Finding> {
+    match config.check() {
+        Err(error) => vec![Finding::fail("configuration", with_causes(&error))],
+        Ok(warnings) if warnings.is_empty() => {
+            vec![Finding::ok("configuration", format!("holds together ({:?})", config.environment))]
+        }
+        Ok(warnings) => warnings.into_iter().map(|warning| Finding::warn("configuration", warning)).collect(),
+    }
+}
+
+/// Present and not trivial. Whether they are the *same* on every server, only a token of one shown
+/// to another can tell.
+fn keys(config: &Config) -> Vec<Finding> {
+    let key = config.auth.signing_key.as_bytes();
+    let distinct = key.iter().collect::<std::collections::HashSet<_>>().len();
+    let signing = if key.is_empty() {
+        Finding::fail("keys", "auth.signing_key is empty; make one with: openssl rand -hex 32")
+    } else if distinct < 10 {
+        Finding::fail(
+            "keys",
+            "auth.signing_key repeats a few characters; make one with: openssl rand -hex 32",
+        )
+    } else {
+        Finding::ok("keys", "auth.signing_key is there")
+    };
+    vec![signing]
+}
+
+async fn database(config: &Config, env: &Env) -> Vec<Finding> {
+    if let Some(file) = config.database.url.strip_prefix("sqlite:")
+        && !Path::new(file.trim_start_matches("//")).exists()
+    {
+        return vec![Finding::fail("database", format!("{file} does not exist; run `linli migrate`"))];
+    }
+    let db = match timeout(PATIENCE, Db::connect(&db_options(config))).await {
+        Ok(Ok(db)) => db,
+        Ok(Err(error)) => return vec![Finding::fail("database", with_causes(&error))],
+        Err(_) => return vec![Finding::fail("database", format!("no answer within {PATIENCE:?}"))],
+    };
+    let mut findings = vec![version(&db, config).await.unwrap_or_else(|error| broken("database", &error))];
+    findings.push(schema(&db).await.unwrap_or_else(|error| broken("schema", &error)));
+    if db.backend() == DbBackend::Postgres {
+        findings.push(database_clock(&db, env).await.unwrap_or_else(|error| broken("clock", &error)));
+    }
+    // Without its table there is no outbox to look at, and `schema` has said so.
+    if let Ok(finding) = backlog(&db, env).await {
+        findings.push(finding);
+    }
+    findings
+}
+
+fn broken(check: &'static str, error: &DbErr) -> Finding {
+    Finding::fail(check, with_causes(error))
+}
+
+async fn version(db: &Db, config: &Config) -> Result<Finding, DbErr> {
+    let started = Instant::now();
+    if db.backend() == DbBackend::Sqlite {
+        let version: String = scalar(db, "SELECT sqlite_version()").await?;
+        let text = format!("SQLite {version} answers in {} ms", started.elapsed().as_millis());
+        return Ok(match config.environment {
+            Environment::Production => Finding::warn("database", format!("{text}; it serves one process")),
+            Environment::Demo | Environment::Test => Finding::ok("database", text),
+        });
+    }
+    let number: String = scalar(db, "SELECT current_setting('server_version_num')").await?;
+    let elapsed = started.elapsed().as_millis();
+    let major = number.parse::<u32>().unwrap_or_default() / 10_000;
+    if major < POSTGRES_AT_LEAST {
+        let text = format!("PostgreSQL {major} is older than {POSTGRES_AT_LEAST}, the oldest we test with");
+        return Ok(Finding::fail("database", text));
+    }
+    let most: String = scalar(db, "SELECT current_setting('max_connections')").await?;
+    if most.parse::<u32>().is_ok_and(|most| most < 2 * config.database.max_connections) {
+        let text = format!(
+            "PostgreSQL {major} allows {most} connections; two servers with database.max_connections = {} need more",
+            config.database.max_connections
+        );
+        return Ok(Finding::warn("database", text));
+    }
+    Ok(Finding::ok("database", format!("PostgreSQL {major} answers in {elapsed} ms")))
+}
+
+async fn schema(db: &Db) -> Result<Finding, DbErr> {
+    let pending = Migrator::get_pending_migrations(db.any_write()).await?.len();
+    Ok(match pending {
+        0 => Finding::ok("schema", "is that of this version"),
+        _ => Finding::fail("schema", format!("{pending} migrations are pending; run `linli migrate`")),
+    })
+}
+
+async fn database_clock(db: &Db, env: &Env) -> Result<Finding, DbErr> {
+    let asked = env.now();
+    let theirs: DateTime<Utc> = scalar(db, "SELECT clock_timestamp()").await?;
+    Ok(skew("PostgreSQL", asked, theirs, env.now()))
+}
+
+/// Their clock against the middle of the time the question took.
+fn skew(whose: &str, asked: DateTime<Utc>, theirs: DateTime<Utc>, answered: DateTime<Utc>) -> Finding {
+    let ours = asked + (answered - asked) / 2;
+    let apart_ms = (theirs - ours).num_milliseconds();
+    if apart_ms.abs() > SKEW_WARN_MS {
+        let text = format!("{whose} is {apart_ms} ms from our clock; synchronise both (NTP)");
+        return Finding::warn("clock", text);
+    }
+    Finding::ok("clock", format!("{whose} is {apart_ms} ms from ours"))
+}
+
+/// How far the consumers of the outbox are behind.
+async fn backlog(db: &Db, env: &Env) -> Result<Finding, DbErr> {
+    let mut oldest = None;
+    for row in outbox::cursor::Entity::find().all(db.read()).await? {
+        let cursor = outbox::Cursor { xid: row.xid, seq: row.seq };
+        if let Some(entry) = outbox::read_after(db.read(), cursor, 1).await?.first() {
+            let age_s = (env.now() - entry.at).num_seconds();
+            oldest = oldest.max(Some((age_s, row.consumer)));
+        }
+    }
+    Ok(match oldest {
+        Some((age_s, consumer)) if age_s > 60 => {
+            Finding::warn("outbox", format!("{consumer} is {age_s} s behind; is a worker running?"))
+        }
+        _ => Finding::ok("outbox", "nothing waits for long"),
+    })
+}
+
+async fn scalar<T: sea_orm::TryGetable>(db: &Db, sql: &'static str) -> Result<T, DbErr> {
+    let row = db.read().query_one_raw(Statement::from_string(db.backend(), sql)).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
+    row.try_get_by_index(0)
+}
+
+async fn gate(config: &Config, env: &Env) -> Vec<Finding> {
+    if config.gate == GateKind::Open {
+        return vec![Finding::warn("gate", "is open: every request of a rush reaches the database")];
+    }
+    let mut findings = Vec::new();
+    for node in config.redis.url.split(',').map(str::trim).filter(|node| !node.is_empty()) {
+        match timeout(PATIENCE, redis(node, env)).await {
+            Ok(Ok(found)) => findings.extend(found),
+            // The text of a Redis error may hold the address with its password; its kind does not.
+            Ok(Err(error)) => findings.push(Finding::fail("gate", format!("Redis: {:?}", error.kind()))),
+            Err(_) => findings.push(Finding::fail("gate", format!("Redis: no answer within {PATIENCE:?}"))),
+        }
+    }
+    findings
+}
+
+async fn redis(node: &str, env: &Env) -> redis::RedisResult<Vec<Finding>> {
+    let mut redis = redis::Client::open(node)?.get_multiplexed_async_connection().await?;
+    let info: String = redis::cmd("INFO").arg("server").query_async(&mut redis).await?;
+    let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("?").trim();
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok()).unwrap_or_default();
+    let mut findings = vec![if major < REDIS_AT_LEAST {
+        Finding::fail(
+            "gate",
+            format!("Redis {version} is older than {REDIS_AT_LEAST}, the oldest we test with"),
+        )
+    } else {
+        Finding::ok("gate", format!("Redis {version} answers"))
+    }];
+    findings.push(eviction(&mut redis).await);
+    let asked = env.now();
+    let (seconds, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut redis).await?;
+    let theirs = DateTime::from_timestamp_micros(seconds * 1_000_000 + micros).unwrap_or_default();
+    findings.push(skew("Redis", asked, theirs, env.now()));
+    Ok(findings)
+}
+
+/// A Redis that evicts forgets holds when it is full, which is when they matter.
+async fn eviction(redis: &mut MultiplexedConnection) -> Finding {
+    let answer: redis::RedisResult<Vec<String>> =
+        redis::cmd("CONFIG").arg("GET").arg("maxmemory-policy").query_async(redis).await;
+    match answer.as_deref() {
+        Ok([_, policy]) if policy == "noeviction" => Finding::ok("gate", "Redis evicts nothing"),
+        Ok([_, policy]) => {
+            Finding::fail("gate", format!("Redis evicts ({policy}); set maxmemory-policy noeviction"))
+        }
+        _ => Finding::warn("gate", "Redis does not tell its maxmemory-policy; it must be noeviction"),
+    }
+}
+
+/// The notice for the next year appears in November at the latest.
+fn calendar(env: &Env) -> Finding {
+    let today = local_date(env.now());
+    let last = Calendar::shipped().years().map(|year| year.year).max().unwrap_or_default();
+    let this = today.year();
+    if last < this {
+        Finding::fail("calendar", format!("ends with {last}; opening hours on holidays are not known"))
+    } else if last == this && today.month() >= 11 {
+        Finding::warn("calendar", format!("ends with {last}; load the notice for {}", this + 1))
+    } else {
+        Finding::ok("calendar", format!("is known to the end of {last}"))
+    }
+}
+
+fn disk(folder: &Path) -> Finding {
+    let stat = match rustix::fs::statvfs(folder) {
+        Ok(stat) => stat,
+        Err(error) => return Finding::fail("disk", format!("data_dir cannot be looked at: {error}")),
+    };
+    let free_mb = stat.f_bavail * stat.f_frsize / MB;
+    let text = format!("{free_mb} MB are free in data_dir");
+    match free_mb {
+        0..DISK_FAIL_MB => Finding::fail("disk", text),
+        DISK_FAIL_MB..DISK_WARN_MB => Finding::warn("disk", text),
+        _ => Finding::ok("disk", text),
+    }
+}

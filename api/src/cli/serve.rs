@@ -16,22 +16,24 @@ pub(super) struct Args {
 
 /// Runs `linli serve`.
 pub(super) async fn run(args: Args, config: Config) -> Outcome {
+    let stopped = serve::signal();
     let app = App::build(config, Env::system()).await?;
     refuse_old_schema(&app).await?;
     let running = serve::start(app, !args.no_jobs).await?;
     tracing::info!(listen = %running.address, internal = %running.internal, "serving");
-    serve::signal().await;
+    stopped.await;
     running.stop().await;
     Ok(())
 }
 
 /// Runs `linli worker`.
 pub(super) async fn worker(config: Config) -> Outcome {
+    let stopped = serve::signal();
     let app = App::build(config, Env::system()).await?;
     refuse_old_schema(&app).await?;
     let running = serve::start_worker(app).await?;
     tracing::info!(internal = %running.internal, "working");
-    serve::signal().await;
+    stopped.await;
     running.stop().await;
     Ok(())
 }

@@ -32,6 +32,12 @@ mod m20261122_000022_create_facility_notice;
 mod m20261122_000023_create_facility_report;
 mod m20261122_000024_create_facility_photo;
 mod m20261122_000025_create_statutory_year;
+mod m20261122_000040_create_room;
+mod m20261122_000041_create_stock;
+mod m20261122_000042_create_slot;
+mod m20261122_000043_create_claim;
+mod m20261122_000044_create_booking;
+mod m20261122_000045_create_gate_epoch;
 mod parts;
 
 /// Every migration, in order.
@@ -61,6 +67,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000023_create_facility_report::Migration),
             Box::new(m20261122_000024_create_facility_photo::Migration),
             Box::new(m20261122_000025_create_statutory_year::Migration),
+            Box::new(m20261122_000040_create_room::Migration),
+            Box::new(m20261122_000041_create_stock::Migration),
+            Box::new(m20261122_000042_create_slot::Migration),
+            Box::new(m20261122_000043_create_claim::Migration),
+            Box::new(m20261122_000044_create_booking::Migration),
+            Box::new(m20261122_000045_create_gate_epoch::Migration),
         ]
     }
 }

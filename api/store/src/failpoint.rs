@@ -1,0 +1,74 @@
+//! Fail points: named places where a test makes the process die, wait or misbehave.
+//!
+//! `LINLI_FAILPOINTS="claim.after_commit=abort;gate.load=sleep(50)"`. Only builds with debug
+//! assertions know them; a release build has neither the variable nor the places.
+//!
+//! | point | where |
+//! |---|---|
+//! | `claim.reserved` | the gate holds the units, SQL is not asked yet |
+//! | `claim.before_commit` | everything is written, nothing is durable |
+//! | `claim.after_commit` | the claim is durable, neither gate nor client know |
+//! | `release.before_commit`, `release.after_commit` | the same for giving back |
+//! | `gate.load` | the states are read, the gate does not have them yet |
+//! | `gate.sync` | the same for a sync |
+//! | `stock.unguarded` | a switch: SQL takes without asking whether any is left (negative control) |
+
+#[cfg(debug_assertions)]
+mod points {
+    use std::{collections::HashMap, env, process, sync::LazyLock, time::Duration};
+
+    enum Action {
+        Abort,
+        Sleep(Duration),
+        On,
+    }
+
+    static POINTS: LazyLock<HashMap<String, Action>> =
+        LazyLock::new(|| parse(&env::var("LINLI_FAILPOINTS").unwrap_or_default()));
+
+    /// # Panics
+    /// When the variable cannot be read: a test that misspells its fault must not pass.
+    fn parse(text: &str) -> HashMap<String, Action> {
+        let points = text.split(';').map(str::trim).filter(|point| !point.is_empty());
+        points
+            .map(|point| {
+                let (name, action) = point.split_once('=').expect("a fail point is name=action");
+                let millis = action.strip_prefix("sleep(").and_then(|rest| rest.strip_suffix(')'));
+                let action = match (action, millis) {
+                    ("abort", _) => Action::Abort,
+                    ("on", _) => Action::On,
+                    (_, Some(millis)) => Action::Sleep(Duration::from_millis(
+                        millis.parse().expect("a fail point sleeps whole milliseconds"),
+                    )),
+                    _ => panic!("a fail point does abort, sleep(ms) or on"),
+                };
+                (name.to_owned(), action)
+            })
+            .collect()
+    }
+
+    pub(crate) async fn hit(name: &str) {
+        match POINTS.get(name) {
+            // As abrupt as kill -9: no destructor runs, no buffer is flushed.
+            Some(Action::Abort) => process::abort(),
+            Some(Action::Sleep(time)) => tokio::time::sleep(*time).await,
+            Some(Action::On) | None => {}
+        }
+    }
+
+    pub(crate) fn is_on(name: &str) -> bool {
+        matches!(POINTS.get(name), Some(Action::On))
+    }
+}
+
+#[cfg(debug_assertions)]
+pub(crate) use points::{hit, is_on};
+
+#[cfg(not(debug_assertions))]
+#[expect(clippy::unused_async, reason = "the same signature as in builds that can fail here")]
+pub(crate) async fn hit(_: &str) {}
+
+#[cfg(not(debug_assertions))]
+pub(crate) const fn is_on(_: &str) -> bool {
+    false
+}

@@ -1,0 +1,125 @@
+//! The sold-out cache: repeats a refusal for at most 200 ms without leaving the process.
+//!
+//! Never past `lapses_at`, and never to a request whose own claim or hold is on the stock.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use linli_domain::{
+    ids::StockId,
+    inventory::{Claim, Shortage},
+};
+
+use super::gate::Refused;
+
+/// How long a refusal is repeated.
+const TTL: Duration = Duration::from_millis(200);
+/// A refusal with more digests than this is not worth keeping.
+const MAX_KNOWN: usize = 256;
+/// Entries per shard; a full shard is swept.
+const MAX_ENTRIES: usize = 1_024;
+const SHARDS: usize = 16;
+
+struct Entry {
+    until: Instant,
+    refused: Refused,
+}
+
+type Shard = HashMap<StockId, Entry>;
+
+/// Refusals of the last moment.
+pub(super) struct SoldOut {
+    shards: [Mutex<Shard>; SHARDS],
+    hasher: RandomState,
+}
+
+impl SoldOut {
+    pub(super) fn new() -> Self {
+        Self { shards: Default::default(), hasher: RandomState::new() }
+    }
+
+    /// The refusal to repeat to `claim`, if there is one.
+    pub(super) fn refuses(&self, claim: &Claim, now: DateTime<Utc>) -> Option<Shortage> {
+        let mut shortage = None;
+        for need in claim.needs_by_tag().values().flatten() {
+            let shard = self.shard(need.stock);
+            let Some(Entry { until, refused }) = shard.get(&need.stock) else { continue };
+            if Instant::now() >= *until || refused.lapses_at.is_some_and(|at| at <= now) {
+                continue;
+            }
+            if refused.known.contains(&claim.digest) {
+                return None;
+            }
+            if refused.shortage == Shortage::Closed || refused.free < need.units {
+                shortage = Some(refused.shortage);
+            }
+        }
+        shortage
+    }
+
+    /// Remembers a refusal.
+    pub(super) fn remember(&self, refused: Refused) {
+        if refused.known.len() > MAX_KNOWN {
+            return;
+        }
+        let mut shard = self.shard(refused.stock);
+        let now = Instant::now();
+        if shard.len() >= MAX_ENTRIES {
+            shard.retain(|_, entry| entry.until > now);
+        }
+        if shard.len() < MAX_ENTRIES {
+            shard.insert(refused.stock, Entry { until: now + TTL, refused });
+        }
+    }
+
+    /// Forgets what was said of `stock`.
+    pub(super) fn forget(&self, stock: StockId) {
+        self.shard(stock).remove(&stock);
+    }
+
+    fn shard(&self, stock: StockId) -> MutexGuard<'_, Shard> {
+        let hash = self.hasher.hash_one(stock);
+        let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linli_domain::inventory::{KeyDigest, Need, Tag};
+    use uuid::Uuid;
+
+    fn claim(digest: u8, units: u32) -> Claim {
+        let need = Need { stock: Uuid::from_u128(1).into(), units };
+        let tag = Tag::from("t".to_owned());
+        Claim::new(Uuid::from_u128(9).into(), "p".into(), KeyDigest([digest; 16]), [(tag, need)]).unwrap()
+    }
+
+    fn refused(free: u32, known: u8, lapses_at: Option<DateTime<Utc>>) -> Refused {
+        let known = vec![KeyDigest([known; 16])];
+        Refused { stock: Uuid::from_u128(1).into(), shortage: Shortage::SoldOut, free, lapses_at, known }
+    }
+
+    #[test]
+    fn repeats_a_refusal_but_not_to_its_holder_nor_after_a_lapse_nor_for_long() {
+        let now = DateTime::UNIX_EPOCH;
+        let cache = SoldOut::new();
+        assert_eq!(cache.refuses(&claim(1, 1), now), None);
+        cache.remember(refused(1, 7, Some(now + chrono::Duration::seconds(5))));
+        assert_eq!(cache.refuses(&claim(1, 2), now), Some(Shortage::SoldOut));
+        assert_eq!(cache.refuses(&claim(1, 1), now), None, "one unit is free");
+        assert_eq!(cache.refuses(&claim(7, 2), now), None, "a retry wins over a refusal");
+        assert_eq!(cache.refuses(&claim(1, 2), now + chrono::Duration::seconds(5)), None);
+        cache.forget(Uuid::from_u128(1).into());
+        assert_eq!(cache.refuses(&claim(1, 2), now), None);
+        cache.remember(refused(0, 7, None));
+        std::thread::sleep(TTL);
+        assert_eq!(cache.refuses(&claim(1, 2), now), None);
+    }
+}

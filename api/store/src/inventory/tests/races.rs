@@ -1,0 +1,206 @@
+//! Races and faults.
+
+use linli_store::testing::on_both;
+use sea_orm::DbBackend;
+use tokio::time::{Instant, sleep};
+
+use super::*;
+
+/// `n` different people want the same.
+fn all_want(
+    benches: &[Bench],
+    n: usize,
+    needs: &[(StockId, u32)],
+) -> Vec<(Bench, String, Vec<(StockId, u32)>)> {
+    (0..n).map(|i| (benches[i % benches.len()].clone(), format!("key-{i}"), needs.to_vec())).collect()
+}
+
+async fn one_of_two_hundred(benches: &[Bench]) {
+    let slot = benches[0].stocks("day", &[1]).await[0];
+    let tally = crowd("day", all_want(benches, 200, &[(slot, 1)])).await;
+    assert_eq!(tally, Tally { claimed: 1, sold_out: 199, ..Tally::default() });
+    assert!(!benches[0].oversold().await);
+}
+
+on_both!(two_hundred_at_once_are_one_success_behind_an_open_gate, async |db: &Db| {
+    one_of_two_hundred(&[Bench::open(db), Bench::open(db)]).await;
+});
+
+on_both!(two_hundred_at_once_are_one_success_behind_redis, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    one_of_two_hundred(&[Bench::redis(db, &redis).await, Bench::redis(db, &redis).await]).await;
+});
+
+on_both!(without_guard_and_check_the_same_race_oversells, async |db: &Db| {
+    match db.backend() {
+        DbBackend::Postgres => {
+            Bench::open(db).run("ALTER TABLE stock DROP CONSTRAINT stock_used_check").await
+        }
+        _ => Bench::open(db).run("PRAGMA ignore_check_constraints = ON").await,
+    }
+    let inventory = Inventory::new(Arc::new(OpenGate), InventoryOptions { at_once: 8 }).unguarded();
+    let bench = Bench { inventory: Arc::new(inventory), ..Bench::open(db) };
+    let slot = bench.stocks("day", &[1]).await[0];
+    let tally = crowd("day", all_want(&[bench.clone()], 50, &[(slot, 1)])).await;
+    assert!(tally.claimed > 1 && bench.oversold().await, "the race test cannot see an oversell: {tally:?}");
+});
+
+on_both!(the_check_alone_also_holds, async |db: &Db| {
+    let inventory = Inventory::new(Arc::new(OpenGate), InventoryOptions { at_once: 8 }).unguarded();
+    let bench = Bench { inventory: Arc::new(inventory), ..Bench::open(db) };
+    let slot = bench.stocks("day", &[1]).await[0];
+    let tally = crowd("day", all_want(&[bench.clone()], 20, &[(slot, 1)])).await;
+    assert_eq!((tally.claimed, tally.other.len()), (1, 19), "refused as a failure, but refused");
+    assert!(!bench.oversold().await);
+});
+
+async fn one_key_twenty_times(benches: &[Bench]) {
+    let slot = benches[0].stocks("day", &[5]).await[0];
+    let key = slot.to_string();
+    let asks = (0..20).map(|i| (benches[i % benches.len()].clone(), key.clone(), vec![(slot, 1)])).collect();
+    let tally = crowd("day", asks).await;
+    assert_eq!(tally, Tally { claimed: 1, replayed: 19, ..Tally::default() });
+    assert_eq!(benches[0].used(slot).await, 1);
+    // No hold of the nineteen is left behind: the other four units are there.
+    let asks = (0..4).map(|i| (benches[0].clone(), format!("{key}-{i}"), vec![(slot, 1)])).collect();
+    let tally = crowd("day", asks).await;
+    assert_eq!(tally.claimed, 4, "{tally:?}");
+}
+
+on_both!(one_key_twenty_times_is_one_claim, async |db: &Db| {
+    one_key_twenty_times(&[Bench::open(db)]).await;
+    let redis = PrivateRedis::spawn();
+    one_key_twenty_times(&[Bench::redis(db, &redis).await, Bench::redis(db, &redis).await]).await;
+});
+
+on_both!(whatever_overlaps_shares_a_cell_and_is_never_sold_twice, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    for bench in [Bench::open(db), Bench::redis(db, &redis).await] {
+        // 09-10, 09:30-10:30 and 10-11 on a grid of 30 minutes.
+        let cells = bench.stocks("day", &[1; 4]).await;
+        let slots: Vec<Vec<_>> = (0..3).map(|i| vec![(cells[i], 1), (cells[i + 1], 1)]).collect();
+        let asks =
+            (0..120).map(|i| (bench.clone(), format!("{}-{i}", cells[0]), slots[i % 3].clone())).collect();
+        let tally = crowd("day", asks).await;
+        assert!((1..=2).contains(&tally.claimed) && tally.other.is_empty(), "{tally:?}");
+        assert!(!bench.oversold().await);
+    }
+});
+
+on_both!(pairs_named_in_either_order_do_not_deadlock, async |db: &Db| {
+    let bench = Bench::open(db);
+    let ids = bench.stocks("day", &[30, 30]).await;
+    let (a, b) = ((ids[0], 1), (ids[1], 1));
+    let asks = (0..100)
+        .map(|i| (bench.clone(), format!("key-{i}"), if i % 2 == 0 { vec![a, b] } else { vec![b, a] }))
+        .collect();
+    let tally = crowd("day", asks).await;
+    assert_eq!((tally.claimed, tally.other.len()), (30, 0), "{tally:?}");
+    assert_eq!((bench.used(ids[0]).await, bench.used(ids[1]).await), (30, 30));
+});
+
+on_both!(a_released_unit_is_bookable_on_another_server_within_a_second, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    let (one, other) = (Bench::redis(db, &redis).await, Bench::redis(db, &redis).await);
+    let slot = one.stocks("day", &[1]).await[0];
+    let first = one.claim("first", "day", &[(slot, 1)]).await.unwrap();
+    assert!(other.claim("second", "day", &[(slot, 1)]).await.is_err());
+    one.release("cancel", claim_id(&first)).await.unwrap();
+    assert!(one.release("cancel", claim_id(&first)).await.unwrap().replayed);
+    let released = Instant::now();
+    while other.claim("second", "day", &[(slot, 1)]).await.is_err() {
+        assert!(released.elapsed() < Duration::from_secs(1));
+        sleep(Duration::from_millis(20)).await;
+    }
+    // The settle of a release can be lost; the worker's sync then tells it.
+    let second = other.claim("second", "day", &[(slot, 1)]).await.unwrap();
+    assert!(second.replayed);
+    Bench::open(db).release("cancel-2", claim_id(&second)).await.unwrap();
+    one.work().await.unwrap();
+    sleep(Duration::from_millis(250)).await;
+    assert!(!one.claim("third", "day", &[(slot, 1)]).await.unwrap().replayed);
+    assert!(!one.oversold().await);
+});
+
+on_both!(a_dropped_reply_is_replayed_in_a_rush_on_another_server, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    let (one, other) = (Bench::redis(db, &redis).await, Bench::redis(db, &redis).await);
+    let slot = one.stocks("day", &[1]).await[0];
+    let rush = tokio::spawn(crowd("day", all_want(&[other.clone(), one.clone()], 150, &[(slot, 1)])));
+    let mine = loop {
+        // The rush may be faster; then nothing of ours is stored and the test has no subject.
+        if let Ok(answered) = one.claim("mine", "day", &[(slot, 1)]).await {
+            break Some(answered);
+        }
+        if one.used(slot).await == 1 {
+            break None;
+        }
+    };
+    if let Some(mine) = mine {
+        for (wait_ms, bench) in [(0, &one), (1, &other), (10, &one), (300, &other)] {
+            sleep(Duration::from_millis(wait_ms)).await;
+            let again = bench.claim("mine", "day", &[(slot, 1)]).await.expect("a retry wins over a refusal");
+            assert_eq!((again.replayed, claim_id(&again)), (true, claim_id(&mine)));
+        }
+    }
+    rush.await.unwrap();
+    assert!(!one.oversold().await);
+});
+
+on_both!(redis_killed_or_emptied_or_frozen_half_way_oversells_nothing, async |db: &Db| {
+    let mut redis = PrivateRedis::spawn();
+    let bench = Bench::redis(db, &redis).await;
+    for fault in ["kill", "flush", "freeze", "restart"] {
+        let tag = "day";
+        let ids = bench.stocks(tag, &[3, 1]).await;
+        let asks = (0..100)
+            .map(|i| {
+                (
+                    bench.clone(),
+                    format!("{fault}-{i}"),
+                    if i % 2 == 0 { vec![(ids[0], 1)] } else { vec![(ids[0], 1), (ids[1], 1)] },
+                )
+            })
+            .collect();
+        let rush = tokio::spawn(crowd(tag, asks));
+        sleep(Duration::from_millis(5)).await;
+        match fault {
+            "kill" => redis.kill(),
+            "flush" => redis.flush(),
+            "freeze" => redis.freeze(),
+            _ => {
+                redis.kill();
+                redis.restart();
+            }
+        }
+        let tally = rush.await.unwrap();
+        assert!(!bench.oversold().await, "{fault}");
+        assert_eq!(tally.claimed, 3, "{fault}: {tally:?}");
+        assert!(tally.other.is_empty(), "{fault}: {tally:?}");
+        match fault {
+            "kill" => redis.restart(),
+            "freeze" => redis.thaw(),
+            _ => {}
+        }
+        // The worker tries until the gate answers again.
+        let until = Instant::now() + Duration::from_secs(5);
+        while bench.inventory.keep_epoch(db, &bench.env).await.is_err() || bench.work().await.is_err() {
+            assert!(Instant::now() < until, "the gate did not come back after {fault}");
+            sleep(Duration::from_millis(50)).await;
+        }
+        let differed = bench.inventory.reconcile(db, &Tag::from(tag.to_owned())).await.unwrap();
+        assert_eq!(differed, 0, "after {fault} the gate agrees with SQL");
+    }
+});
+
+on_both!(a_closed_stock_is_refused_as_closed, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    for bench in [Bench::open(db), Bench::redis(db, &redis).await] {
+        let slot = bench.stocks("day", &[1]).await[0];
+        bench.run("UPDATE stock SET open = FALSE").await;
+        for key in ["a", "b"] {
+            let error = bench.claim(key, "day", &[(slot, 1)]).await.unwrap_err();
+            assert_eq!(error.refusal().unwrap().code, Code::SlotClosed);
+        }
+    }
+});

@@ -16,7 +16,6 @@ pub mod stock {
     use sea_orm::entity::prelude::*;
 
     /// A row.
-    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "stock")]
     pub struct Model {
@@ -37,6 +36,9 @@ pub mod stock {
         pub version: i64,
     }
 
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
     impl ActiveModelBehavior for ActiveModel {}
 }
 
@@ -45,7 +47,6 @@ pub mod claim {
     use sea_orm::entity::prelude::*;
 
     /// A row.
-    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "claim")]
     pub struct Model {
@@ -64,6 +65,9 @@ pub mod claim {
         pub ended_at: Option<DateTimeUtc>,
     }
 
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
     impl ActiveModelBehavior for ActiveModel {}
 }
 
@@ -72,7 +76,6 @@ pub mod claim_stock {
     use sea_orm::entity::prelude::*;
 
     /// A row.
-    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "claim_stock")]
     pub struct Model {
@@ -85,6 +88,9 @@ pub mod claim_stock {
         /// How many units.
         pub units: i32,
     }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }

@@ -48,7 +48,6 @@ pub mod gate_epoch {
     use sea_orm::entity::prelude::*;
 
     /// A row: the process that a node of the gate was when last seen.
-    #[sea_orm::model]
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "gate_epoch")]
     pub struct Model {
@@ -62,6 +61,9 @@ pub mod gate_epoch {
         /// When it changed last.
         pub changed_at: DateTimeUtc,
     }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }

@@ -113,7 +113,9 @@ fn run(cases: u32, test: impl AsyncFn(Vec<Op>)) {
 fn sqlite_behind_an_open_gate_follows_the_reference() {
     run(24, async |ops| {
         let fresh = Fresh::sqlite().await;
-        check(Bench::open(&fresh.db), None, ops).await;
+        let db = fresh.connect().await;
+        check(Bench::open(&db), None, ops).await;
+        db.close().await.unwrap();
         fresh.remove().await;
     });
 }
@@ -124,7 +126,9 @@ fn sqlite_behind_redis_follows_the_reference() {
     run(24, async |ops| {
         let fresh = Fresh::sqlite().await;
         redis.flush();
-        check(Bench::redis(&fresh.db, &redis).await, Some(&redis), ops).await;
+        let db = fresh.connect().await;
+        check(Bench::redis(&db, &redis).await, Some(&redis), ops).await;
+        db.close().await.unwrap();
         fresh.remove().await;
     });
 }
@@ -135,7 +139,9 @@ fn postgres_behind_redis_follows_the_reference() {
     run(8, async |ops| {
         let fresh = Fresh::postgres().await;
         redis.flush();
-        check(Bench::redis(&fresh.db, &redis).await, Some(&redis), ops).await;
+        let db = fresh.connect().await;
+        check(Bench::redis(&db, &redis).await, Some(&redis), ops).await;
+        db.close().await.unwrap();
         fresh.remove().await;
     });
 }

@@ -25,7 +25,7 @@ vocabulary! {
 }
 
 /// Mean radius of the earth, in metres.
-const EARTH_RADIUS_M: f64 = 6_371_008.8;
+pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
 
 /// A point in WGS-84 degrees: finite, latitude within ±90, longitude within ±180.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

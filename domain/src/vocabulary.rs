@@ -56,6 +56,11 @@ impl<V: Vocabulary> WordSet<V> {
         self.bits & other.bits == other.bits
     }
 
+    /// Whether some word is in both sets.
+    pub fn intersects(&self, other: &Self) -> bool {
+        self.bits & other.bits != 0
+    }
+
     /// Whether no word is in the set.
     pub fn is_empty(&self) -> bool {
         self.bits == 0

@@ -1,0 +1,140 @@
+//! A question as the index understands it.
+
+use std::ops::Bound;
+
+use tantivy::{
+    Searcher, Term,
+    query::{
+        AllQuery, BooleanQuery, ConstScoreQuery, DisjunctionMaxQuery, Occur, Query as TantivyQuery,
+        RangeQuery, TermQuery,
+    },
+    schema::{Field, IndexRecordOption},
+};
+
+use super::fields::Fields;
+use crate::text::{Query, Unit};
+
+/// What the whole question being a name adds: more than any sum over [`Query::MAX_UNITS`] units.
+pub(super) const EXACT: f32 = 16.0;
+
+/// What meeting a wish in a field is worth.
+const NAME: f32 = 1.0;
+const NAME_CONCEPT: f32 = 0.9;
+const NAME_PINYIN: f32 = 0.9;
+const NAME_PART: f32 = 0.8;
+const OFFER: f32 = 0.7;
+const OFFER_CONCEPT: f32 = 0.6;
+const PLACE: f32 = 0.6;
+
+type Boxed = Box<dyn TantivyQuery>;
+
+/// Every wish is met somewhere. A question of nothing but stop words asks for anything.
+pub(super) fn all_units(fields: &Fields, query: &Query) -> Boxed {
+    if query.units.is_empty() {
+        return Box::new(ConstScoreQuery::new(Box::new(AllQuery), NAME));
+    }
+    let units = query.units.iter().map(|unit| (Occur::Must, unit_query(fields, unit)));
+    let exact = worth(term(fields.exact, &query.folded), EXACT);
+    Box::new(BooleanQuery::new(units.chain([(Occur::Should, exact)]).collect()))
+}
+
+/// All wishes but one are met somewhere.
+pub(super) fn most_units(fields: &Fields, query: &Query) -> Boxed {
+    let units: Vec<_> = query.units.iter().map(|unit| (Occur::Should, unit_query(fields, unit))).collect();
+    let enough = units.len().saturating_sub(1).max(1);
+    Box::new(BooleanQuery::with_minimum_required_clauses(units, enough))
+}
+
+/// The best of the fields in which the wish is met.
+fn unit_query(fields: &Fields, unit: &Unit) -> Boxed {
+    let best_of: Vec<Boxed> = match unit {
+        Unit::Concept(concept, word) => vec![
+            worth(term(fields.name, word), NAME),
+            worth(term(fields.concept, concept), NAME_CONCEPT),
+            worth(term(fields.offer, word), OFFER),
+            worth(term(fields.offer_concept, concept), OFFER_CONCEPT),
+        ],
+        Unit::Word(word) => vec![
+            worth(term(fields.name, word), NAME),
+            worth(grams(fields, word), NAME_PART),
+            worth(term(fields.offer, word), OFFER),
+            worth(term(fields.place, word), PLACE),
+        ],
+        Unit::Latin(word) => vec![
+            worth(term(fields.name, word), NAME),
+            worth(term(fields.pinyin, word), NAME_PINYIN),
+            worth(term(fields.offer, word), OFFER),
+            worth(term(fields.place, word), PLACE),
+        ],
+    };
+    Box::new(DisjunctionMaxQuery::new(best_of))
+}
+
+/// Every pair of neighbouring characters is in the name: nearly always the word itself.
+fn grams(fields: &Fields, word: &str) -> Boxed {
+    let chars: Vec<char> = word.chars().collect();
+    let length = chars.len().min(2);
+    let pairs =
+        chars.windows(length).map(|pair| (Occur::Must, term(fields.gram, &pair.iter().collect::<String>())));
+    Box::new(BooleanQuery::new(pairs.collect()))
+}
+
+/// A name begins like this, in characters or in pinyin.
+pub(super) fn name_prefix(fields: &Fields, folded: &str) -> Boxed {
+    Box::new(DisjunctionMaxQuery::new(vec![
+        worth(prefix(fields.exact, folded), NAME),
+        worth(prefix(fields.pinyin, folded), NAME_PINYIN),
+    ]))
+}
+
+/// The most frequent terms that begin like this.
+pub(super) fn terms_beginning(
+    searcher: &Searcher,
+    field: Field,
+    folded: &str,
+    limit: usize,
+) -> tantivy::Result<Vec<(String, u32)>> {
+    let mut counts = std::collections::BTreeMap::<String, u32>::new();
+    for segment in searcher.segment_readers() {
+        let index = segment.inverted_index(field)?;
+        let mut range = index.terms().range().ge(folded.as_bytes());
+        if let Some(end) = after_prefix(folded) {
+            range = range.lt(end);
+        }
+        let mut terms = range.into_stream()?;
+        while terms.advance() {
+            let text = String::from_utf8_lossy(terms.key()).into_owned();
+            *counts.entry(text).or_default() += terms.value().doc_freq;
+        }
+    }
+    let mut terms: Vec<_> = counts.into_iter().collect();
+    terms.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    terms.truncate(limit);
+    Ok(terms)
+}
+
+fn prefix(field: Field, folded: &str) -> Boxed {
+    let term = |bytes: &[u8]| {
+        let mut term = Term::from_field_text(field, "");
+        term.append_bytes(bytes);
+        term
+    };
+    let end = after_prefix(folded).map_or(Bound::Unbounded, |end| Bound::Excluded(term(&end)));
+    Box::new(RangeQuery::new(Bound::Included(term(folded.as_bytes())), end))
+}
+
+/// The first bytes that sort after everything with the prefix; `None` if there are none.
+fn after_prefix(prefix: &str) -> Option<Vec<u8>> {
+    let mut bytes = prefix.as_bytes().to_vec();
+    // UTF-8 never holds 0xff, so the last byte can always grow.
+    *bytes.last_mut()? += 1;
+    Some(bytes)
+}
+
+fn term(field: Field, text: &str) -> Boxed {
+    Box::new(TermQuery::new(Term::from_field_text(field, text), IndexRecordOption::Basic))
+}
+
+fn worth(query: Boxed, value: f32) -> Boxed {
+    Box::new(ConstScoreQuery::new(query, value))
+}

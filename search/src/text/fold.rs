@@ -1,0 +1,81 @@
+//! Folding: one written form for everything a person may type.
+//!
+//! Traditional characters become simplified, full-width forms become ASCII,
+//! capitals become small, and whatever is not a letter, digit or character
+//! becomes a space. Folding is idempotent and maps character to character, so
+//! positions counted in characters survive it.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+static TRADITIONAL: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+    include_str!("../../data/traditional.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .filter_map(|pair| {
+            let mut pair = pair.chars();
+            Some((pair.next()?, pair.next()?))
+        })
+        .collect()
+});
+
+/// The folded form of a text.
+pub fn fold(text: &str) -> String {
+    text.chars().map(fold_char).collect()
+}
+
+fn fold_char(c: char) -> char {
+    let c = match c {
+        // The full-width block repeats ASCII at a fixed distance.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    match c {
+        'ü' | 'Ü' => 'v',
+        _ if c.is_ascii() => {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                ' '
+            }
+        }
+        _ if !c.is_alphanumeric() => ' ',
+        // Only one-to-one lower-casing keeps positions.
+        _ => TRADITIONAL.get(&c).copied().unwrap_or_else(|| {
+            let mut lower = c.to_lowercase();
+            match (lower.next(), lower.next()) {
+                (Some(one), None) => one,
+                _ => c,
+            }
+        }),
+    }
+}
+
+/// Whether the character is a Chinese one.
+pub(crate) fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3134f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn traditional_full_width_and_capitals_meet_the_plain_form() {
+        assert_eq!(fold("無障礙"), "无障碍");
+        assert_eq!(fold("長者飯堂ＡＢｃ１"), "长者饭堂abc1");
+        assert_eq!(fold("采荷·社区（老年）食堂"), "采荷 社区 老年 食堂");
+        assert_eq!(fold("Lüdao"), "lvdao");
+    }
+
+    proptest! {
+        #[test]
+        fn folding_twice_changes_nothing_more(text in "\\PC{0,40}") {
+            let once = fold(&text);
+            prop_assert_eq!(fold(&once), once.clone());
+            prop_assert_eq!(once.chars().count(), text.chars().count());
+        }
+    }
+}

@@ -241,6 +241,12 @@ impl Divisions {
         lineage
     }
 
+    /// The city in which a division lies: the prefecture, or the municipality directly under the state.
+    pub fn city(&self, code: DivisionCode) -> Option<&Division> {
+        let above = |level| code.at(level).and_then(|code| self.get(code));
+        above(Level::City).filter(|city| !city.is_group()).or_else(|| above(Level::Province))
+    }
+
     /// The name as it begins an address: 浙江省杭州市上城区清波街道清波门社区.
     pub fn full_name(&self, code: DivisionCode) -> String {
         self.lineage(code).into_iter().filter(|row| !row.is_group()).map(Division::plain_name).collect()
@@ -321,6 +327,8 @@ mod tests {
         assert_eq!(list.children(code("330102001")).count(), 5);
         assert_eq!(list.named(Some(code("3301")), "上城区").len(), 1);
         assert_eq!(list.bounds(code("330102001051")), list.get(code("3301")).unwrap().bounds);
+        assert_eq!(list.city(code("330102")).unwrap().code, code("3301"));
+        assert_eq!(list.city(code("500103")).unwrap().code, code("50"));
         assert_eq!(list.bounds(code("33")), None);
         assert!(list.named(Some(code("3703")), "郭家村").len() > 6);
     }

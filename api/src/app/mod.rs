@@ -1,5 +1,8 @@
 //! Use cases by context, and what they all stand on.
 
+pub mod demo;
+pub mod exchange;
+
 use std::{ops::Deref, sync::Arc};
 
 use linli_store::{Db, DbOptions, Env};

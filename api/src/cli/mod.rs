@@ -2,6 +2,8 @@
 
 mod demo;
 mod doctor;
+mod export;
+mod import;
 mod migrate;
 mod openapi;
 mod serve;
@@ -36,6 +38,10 @@ enum Command {
     Migrate,
     /// Looks at everything a server needs and says what is wrong.
     Doctor(doctor::Args),
+    /// Imports facilities from a file, whole or not at all.
+    Import(import::Args),
+    /// Exports facilities to a file that an import reads back.
+    Export(export::Args),
     /// Mints a token for scripts and tests.
     Token(token::Args),
     /// Writes or checks the OpenAPI documents.
@@ -86,6 +92,8 @@ async fn run(cli: Cli) -> Outcome {
         Command::Serve(args) => serve::run(args, config).await,
         Command::Worker => serve::worker(config).await,
         Command::Migrate => migrate::run(&config).await,
+        Command::Import(args) => import::run(args, config).await,
+        Command::Export(args) => export::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
         Command::Demo(_) | Command::Doctor(_) | Command::Openapi(_) => unreachable!("handled above"),
     }

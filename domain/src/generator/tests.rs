@@ -82,7 +82,7 @@ fn every_category_is_there_and_every_facility_survives_a_table() {
     let mut categories = HashSet::new();
     for made in city(5, 600).facilities() {
         categories.extend(made.facility.data().categories.iter().copied());
-        let cells = import::write(&made.external_id, made.status, &made.facility);
+        let cells = import::write(SOURCE, &made.external_id, made.status, &made.facility);
         let row = import::Row::read(&cells, &rules).unwrap();
         assert_eq!((row.facility, row.status), (made.facility, Some(made.status)));
     }

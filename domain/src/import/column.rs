@@ -5,6 +5,7 @@ use crate::vocabulary::{Vocabulary, vocabulary};
 vocabulary! {
     /// A column of the table; `IMPORT.md` documents each.
     Column {
+        Source, "source", "来源", "Where the row comes from, when not from the file's own source";
         ExternalId, "external_id", "外部编号", "Id of the facility in the source";
         Name, "name", "名称", "Official name";
         ShortName, "short_name", "简称", "The name on the door";

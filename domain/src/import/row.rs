@@ -35,6 +35,8 @@ pub struct Rules {
 /// What a row says about one facility.
 #[derive(Clone, Debug)]
 pub struct Row {
+    /// Where it comes from, when the row says so itself.
+    pub source: Option<String>,
     /// Its id in the source.
     pub external_id: String,
     /// The status, when the row gives one.
@@ -54,6 +56,7 @@ impl Row {
                 errors.add(column.as_str(), "required", "此列不能为空", "This column must not be empty.");
             }
         }
+        let source = Some(cells.get(Column::Source)).filter(|source| !source.is_empty()).map(str::to_owned);
         let external_id = cells.get(Column::ExternalId).to_owned();
         if external_id.chars().count() > 100 {
             errors.add(
@@ -73,7 +76,7 @@ impl Row {
             Err(refusal) => return Err(refused(errors, Some(refusal))),
         };
         let columns = Column::ALL.iter().copied().filter(|column| cells.has(*column)).collect();
-        Ok(Self { external_id, status, facility, columns })
+        Ok(Self { source, external_id, status, facility, columns })
     }
 
     /// What the facility becomes when `known` is stored already: a column that the file does not
@@ -104,7 +107,8 @@ impl Row {
                 Column::VerifiedAt => data.verified_at = old.verified_at,
                 Column::OtherIds => data.external_ids.clone_from(&old.external_ids),
                 // Required, part of the point, or not part of the data.
-                Column::ExternalId
+                Column::Source
+                | Column::ExternalId
                 | Column::Name
                 | Column::Categories
                 | Column::Address
@@ -322,13 +326,14 @@ fn read_verified_at(cells: &Cells, errors: &mut FieldErrors) -> Option<DateTime<
 }
 
 /// Writes a facility as [`Row::read`] reads it; every column is filled.
-pub fn write(external_id: &str, status: FacilityStatus, facility: &Facility) -> Cells {
+pub fn write(source: &str, external_id: &str, status: FacilityStatus, facility: &Facility) -> Cells {
     let data = facility.data();
     let mut cells = Cells::new();
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let joined = |texts: Vec<String>| texts.join("; ");
     let word = |word: Option<&'static str>| word.unwrap_or_default();
     let location = data.location.as_ref();
+    cells.set(Column::Source, source);
     cells.set(Column::ExternalId, external_id);
     cells.set(Column::Name, &*data.name);
     cells.set(Column::ShortName, text(&data.short_name));

@@ -62,10 +62,10 @@ fn a_full_row_is_read_and_written_back() {
     assert_eq!(data.licences[1].number, "W|");
     assert_eq!(row.status, Some(FacilityStatus::Trial));
 
-    let written = write(&row.external_id, FacilityStatus::Trial, &row.facility);
+    let written = write("roll", &row.external_id, FacilityStatus::Trial, &row.facility);
     let again = Row::read(&written, &Rules { datum: None, ..rules() }).unwrap();
-    assert_eq!(again.facility, row.facility);
-    assert_eq!(write(&again.external_id, FacilityStatus::Trial, &again.facility), written);
+    assert_eq!((&again.facility, again.source.as_deref()), (&row.facility, Some("roll")));
+    assert_eq!(write("roll", &again.external_id, FacilityStatus::Trial, &again.facility), written);
 }
 
 #[test]

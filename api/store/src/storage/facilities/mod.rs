@@ -9,6 +9,7 @@ pub mod facility;
 pub mod feed;
 pub mod notice;
 pub mod photo;
+pub mod reference;
 pub mod report;
 pub mod upsert;
 pub mod write;

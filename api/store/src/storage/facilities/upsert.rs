@@ -1,6 +1,6 @@
 //! Imports: many facilities at once, idempotent by source and external id.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use linli_domain::{
     Code, Event, Refusal,
@@ -12,9 +12,8 @@ use sea_orm::entity::prelude::*;
 use serde_json::json;
 
 use super::{
-    Stored, change,
-    facility::{self, Column, Entity},
-    feed,
+    Stored, change, facility, feed,
+    reference::any_by_external_ids,
     write::{self, New},
 };
 use crate::{
@@ -69,7 +68,8 @@ pub async fn upsert(
     if batch.len() > MAX_BATCH {
         return Err(Error::internal("importing facilities", "the batch is too large"));
     }
-    let mut existing = existing(conn, source, batch).await?;
+    let ids = batch.iter().map(|incoming| incoming.external_id.as_str());
+    let mut existing = any_by_external_ids(conn, source, ids).await?;
     let mut seen = HashSet::new();
     let (mut outcomes, mut changes, mut created) = (Vec::with_capacity(batch.len()), Vec::new(), Vec::new());
     for incoming in batch {
@@ -92,25 +92,6 @@ pub async fn upsert(
     insert_all(conn, env, &created).await?;
     record_all(conn, env, actor, source, created.len(), changes).await?;
     Ok(outcomes)
-}
-
-async fn existing(
-    conn: &impl ConnectionTrait,
-    source: &str,
-    batch: &[Incoming],
-) -> Result<HashMap<String, Stored>, Error> {
-    let ids = batch.iter().map(|incoming| incoming.external_id.as_str());
-    let rows = Entity::find()
-        .filter(Column::Source.eq(source))
-        .filter(Column::ExternalId.is_in(ids))
-        .all(conn)
-        .await?;
-    let mut found = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let stored = Stored::try_from(row)?;
-        found.insert(stored.external_id.clone().unwrap_or_default(), stored);
-    }
-    Ok(found)
 }
 
 type Changes = Vec<(FacilityId, change::ActiveModel)>;

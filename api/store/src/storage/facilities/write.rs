@@ -135,7 +135,8 @@ pub(super) fn row(env: &Env, id: FacilityId, new: &New) -> Result<facility::Acti
         organisation_id: Set(organisation_id.0),
         org_path: Set(org_path.clone()),
         source: Set(source.clone()),
-        external_id: Set(external_id.clone()),
+        // Entered by hand it is known by its own id, so that every facility has a reference.
+        external_id: Set(Some(external_id.clone().unwrap_or_else(|| id.to_string()))),
         version: Set(1),
         // Its place in the feed is given by `feed::touch`, in the same transaction.
         revision: Set(0),

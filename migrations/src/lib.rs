@@ -3,7 +3,7 @@
 //! Never run by `serve`: `linli migrate` holds an advisory lock while it works. Constraints and
 //! indexes are named, because refusals are mapped by name.
 
-#![expect(
+#![allow(
     clippy::wildcard_imports,
     reason = "the idiom of sea-orm-migration: its prelude is the schema language"
 )]

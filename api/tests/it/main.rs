@@ -3,6 +3,8 @@
 //! One binary for all contexts, since linking is what costs time. Needs the services that
 //! `.ci/with-services` starts; see CONTRIBUTING.md.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot arrange what it needs should stop right there")]
+
 // The instruments are those of the storage's own tests.
 #[path = "../../store/src/testing/database.rs"]
 mod database;

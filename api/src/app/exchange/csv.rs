@@ -13,7 +13,8 @@ use super::{FileError, Go, not_utf8};
 const MAX_RECORD: usize = 256 * 1024;
 
 pub(super) fn read(file: impl Read, each: &mut dyn FnMut(u64, Cells) -> Go) -> Result<(), FileError> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(WithoutReturns(file));
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(WithoutReturns(file));
     let mut record = csv::ByteRecord::new();
     if !next(&mut reader, &mut record)? {
         return Err(FileError::new(0, "empty", "文件是空的", "The file is empty."));

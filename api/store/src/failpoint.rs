@@ -11,6 +11,7 @@
 //! | `release.before_commit`, `release.after_commit` | the same for giving back |
 //! | `gate.load` | the states are read, the gate does not have them yet |
 //! | `gate.sync` | the same for a sync |
+//! | `import.batch`, `import.before_commit` | some rows, or all of a file, are written, none is durable |
 //! | `stock.unguarded` | a switch: SQL takes without asking whether any is left (negative control) |
 
 #[cfg(debug_assertions)]
@@ -47,7 +48,8 @@ mod points {
             .collect()
     }
 
-    pub(crate) async fn hit(name: &str) {
+    /// Passes the place `name`, or meets what the test put there.
+    pub async fn hit(name: &str) {
         match POINTS.get(name) {
             // As abrupt as kill -9: no destructor runs, no buffer is flushed.
             Some(Action::Abort) => process::abort(),
@@ -56,19 +58,22 @@ mod points {
         }
     }
 
-    pub(crate) fn is_on(name: &str) -> bool {
+    /// Whether the switch `name` is on.
+    pub fn is_on(name: &str) -> bool {
         matches!(POINTS.get(name), Some(Action::On))
     }
 }
 
 #[cfg(debug_assertions)]
-pub(crate) use points::{hit, is_on};
+pub use points::{hit, is_on};
 
 #[cfg(not(debug_assertions))]
 #[expect(clippy::unused_async, reason = "the same signature as in builds that can fail here")]
-pub(crate) async fn hit(_: &str) {}
+/// Nothing fails here.
+pub async fn hit(_: &str) {}
 
 #[cfg(not(debug_assertions))]
-pub(crate) const fn is_on(_: &str) -> bool {
+/// Nothing is switched on here.
+pub const fn is_on(_: &str) -> bool {
     false
 }

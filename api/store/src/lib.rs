@@ -11,7 +11,7 @@ pub mod audit;
 pub mod db;
 pub mod env;
 pub mod error;
-pub(crate) mod failpoint;
+pub mod failpoint;
 pub mod idempotency;
 pub mod inventory;
 pub mod lease;

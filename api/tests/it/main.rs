@@ -13,6 +13,7 @@ mod private_redis;
 mod process;
 mod rig;
 
+mod exchange;
 mod operations;
 mod operator;
 mod shutdown;

@@ -19,6 +19,7 @@ use linli_domain::{
 use linli_store::{
     Committed, Error, ScopeCondition, Tx,
     audit::Actor,
+    failpoint,
     storage::{
         facilities::{self, Incoming, Outcome, reference},
         staff::organisation,
@@ -249,8 +250,10 @@ impl Run<'_> {
             for (source, rows) in by_source {
                 self.write_batch(tx, &source, rows, &mut report).await?;
             }
+            failpoint::hit("import.batch").await;
             progress(report.rows);
         }
+        failpoint::hit("import.before_commit").await;
         report.errors.sort_by_key(|error| error.line);
         Ok(report)
     }

@@ -24,6 +24,8 @@ pub struct Config {
     pub redis: Redis,
     pub http: Http,
     pub auth: Auth,
+    pub vault: Vault,
+    pub passwords: Passwords,
     pub log: Log,
 }
 
@@ -91,13 +93,56 @@ pub struct Http {
 #[expect(missing_docs, reason = "each key is documented once, in default.toml")]
 pub struct Auth {
     pub signing_key: String,
+    pub previous_signing_key: String,
     pub access_ttl_s: u64,
+    pub session_cache_ms: u64,
 }
 
 impl std::fmt::Debug for Auth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Auth").field("access_ttl_s", &self.access_ttl_s).finish_non_exhaustive()
     }
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is documented once, in default.toml")]
+pub struct Vault {
+    pub master_keys: String,
+    pub master_keys_file: PathBuf,
+}
+
+impl Vault {
+    /// The master keys, from the key itself or from the file it names.
+    pub fn keys(&self) -> Result<linli_store::vault::MasterKeys, ConfigError> {
+        use linli_store::vault::MasterKeys;
+        let invalid = |why: String| ConfigError::Invalid(why);
+        let text = if self.master_keys.is_empty() && !self.master_keys_file.as_os_str().is_empty() {
+            std::fs::read_to_string(&self.master_keys_file)
+                .map_err(|error| invalid(format!("vault.master_keys_file cannot be read: {error}")))?
+        } else {
+            self.master_keys.clone()
+        };
+        MasterKeys::parse(&zeroize::Zeroizing::new(text)).map_err(|error| {
+            invalid(format!("vault.master_keys (LINLI_VAULT_MASTER_KEYS) or vault.master_keys_file: {error}"))
+        })
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault").field("master_keys_file", &self.master_keys_file).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is documented once, in default.toml")]
+pub struct Passwords {
+    pub memory_kib: u32,
+    pub passes: u32,
+    pub workers: usize,
+    pub queue: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -97,6 +97,25 @@ codes! {
     PartyTooLarge, "party_too_large", 422, "来的人太多，这个房间坐不下", "That is more people than the room takes.";
     TooLateToCancel, "too_late_to_cancel", 409, "已经过了可以取消的时间，请打电话告诉工作人员", "It is too late to cancel here; please call the staff.";
     BookingAlreadyCancelled, "booking_already_cancelled", 409, "这个预约已经取消了，不用再取消", "This booking is already cancelled; there is nothing more to do.";
+
+    // staff
+    SignInFailed, "sign_in_failed", 401, "账号或密码不正确", "The account or the password is not right.";
+    PasswordChangeRequired, "password_change_required", 403, "请先修改初始密码", "Change the password you were given first.";
+    UsernameTaken, "username_taken", 409, "该用户名已被使用", "This user name is taken.";
+    PhoneTaken, "phone_taken", 409, "该手机号已被其他账号使用", "Another account uses this telephone number.";
+    RoleAlreadyGiven, "role_already_given", 409, "该角色已授予", "This role has been given already.";
+    OrganisationCodeTaken, "organisation_code_taken", 409, "该机构代码已存在", "An organisation with this code exists.";
+    OrganisationClosed, "organisation_closed", 409, "该机构已停用", "This organisation is closed.";
+    OrganisationMisplaced, "organisation_misplaced", 422, "该类机构不能设在此上级之下", "An organisation of this kind cannot stand there.";
+
+    // residents
+    HouseholdTaken, "household_taken", 409, "该居民已属于其他家庭", "This resident belongs to a household already.";
+    HouseholdFull, "household_full", 409, "家庭成员人数已达上限", "The household has as many members as it may.";
+    FamilyCodeInvalid, "family_code_invalid", 422, "邀请码无效或已过期", "The invitation code is not valid, or no longer.";
+    FamilyLinkExists, "family_link_exists", 409, "已建立亲情关联", "This family link exists already.";
+    FamilyLimit, "family_limit", 409, "亲情关联数量已达上限", "There are as many family links as there may be.";
+    FavouriteLimit, "favourite_limit", 409, "收藏数量已达上限", "There are as many favourites as there may be.";
+    MergeConflict, "merge_conflict", 409, "两份档案不能合并", "These two records cannot be merged.";
 }
 
 #[cfg(test)]

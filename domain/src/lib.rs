@@ -10,6 +10,7 @@ pub mod access;
 pub mod bookings;
 pub mod calendar;
 pub mod code;
+pub mod consent;
 pub mod division;
 pub mod event;
 pub mod facility;

@@ -2,10 +2,14 @@
 
 pub mod demo;
 pub mod exchange;
+pub mod passwords;
+pub mod residents;
+pub mod sessions;
+pub mod staff;
 
 use std::{ops::Deref, sync::Arc};
 
-use linli_store::{Db, DbOptions, Env};
+use linli_store::{Db, DbOptions, Env, Vault};
 
 use crate::{Config, http::signing::Keys};
 
@@ -23,6 +27,12 @@ pub struct Inner {
     pub config: Config,
     /// Keys that sign tokens and cursors.
     pub keys: Keys,
+    /// Seals and opens personal data.
+    pub vault: Vault,
+    /// Hashes passwords, a bounded number at once.
+    pub passwords: passwords::Passwords,
+    /// Who is behind each session, believed for a moment.
+    pub sessions: sessions::Cache,
     /// What is wrong at the moment, and whether the process is going down.
     pub health: crate::serve::Health,
 }
@@ -44,6 +54,9 @@ pub enum StartError {
     /// The database is away.
     #[error("the database cannot be opened")]
     Database(#[from] sea_orm::DbErr),
+    /// The keys of the vault cannot be had.
+    #[error("the vault cannot be opened")]
+    Vault(#[source] linli_store::Error),
     /// The operating system refused.
     #[error("{0}")]
     Io(&'static str, #[source] std::io::Error),
@@ -53,14 +66,18 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens everything the configuration names.
+    /// Opens everything the configuration names. The schema must be up to date.
     pub async fn build(config: Config, env: Env) -> Result<Self, StartError> {
         for warning in config.check()? {
             tracing::warn!("{warning}");
         }
         let db = Db::connect(&db_options(&config)).await?;
-        let keys = Keys::new(&config.auth.signing_key);
-        Ok(Self(Arc::new(Inner { env, db, config, keys, health: crate::serve::Health::default() })))
+        let keys = Keys::new(&config.auth.signing_key, &config.auth.previous_signing_key);
+        let vault = Vault::load(&db, &env, config.vault.keys()?).await.map_err(StartError::Vault)?;
+        let passwords = passwords::Passwords::new(&config.passwords)?;
+        let sessions = sessions::Cache::new(&config.auth);
+        let health = crate::serve::Health::default();
+        Ok(Self(Arc::new(Inner { env, db, config, keys, vault, passwords, sessions, health })))
     }
 }
 

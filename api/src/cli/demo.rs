@@ -6,20 +6,28 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use linli_store::Env;
+use linli_domain::{access::Role, person::Phone};
+use linli_store::{Env, vault::MasterKeys};
 use serde_json::json;
 
 use super::{Outcome, migrate, say};
 use crate::{
     App, Config,
+    app::{residents::profile, staff::bootstrap},
     config::{Environment, GateKind},
-    http::auth,
     serve, telemetry,
 };
 
 mod private_redis;
 
 use private_redis::PrivateRedis;
+
+/// The resident whose token is printed; a number that cannot be called.
+const DEMO_PHONE: &str = "13800000000";
+/// The staff account whose token is printed.
+const DEMO_STAFF: &str = "demo";
+/// How long the printed tokens are good, in seconds.
+const DEMO_TOKEN_S: u64 = 30 * 86_400;
 
 /// Arguments of `linli demo`.
 #[derive(clap::Args)]
@@ -58,11 +66,13 @@ pub(super) async fn run(args: Args, mut config: Config) -> Outcome {
     let redis = if config.redis.url.is_empty() { PrivateRedis::start(&folder).await } else { None };
     configure(&mut config, &args, &folder, redis.as_ref(), &env)?;
     progress("preparing the database");
+    migrate::own(&config).await?;
     let app = App::build(config, env).await?;
-    migrate::quietly(&app.db).await?;
+    bootstrap::ensure_city(&app, "演示市").await?;
+    bootstrap::ensure_account(&app, DEMO_STAFF, Role::CityAdmin, None).await?;
     progress(&format!("generating {} facilities (seed {})", args.size, args.seed));
     let running = serve::start(app.clone(), true).await?;
-    announce(&args, &app, running.address)?;
+    announce(&args, &app, running.address).await?;
     serve::signal().await;
     progress("stopping");
     running.stop().await;
@@ -97,30 +107,34 @@ fn configure(
     }
     config.gate = if config.redis.url.is_empty() { GateKind::Open } else { GateKind::Redis };
     if config.auth.signing_key.is_empty() {
-        config.auth.signing_key = kept_secret(folder, "signing.key", env)?;
+        config.auth.signing_key = kept_secret(folder, "signing.key", || hex::encode(env.random::<32>()))?;
+    }
+    if config.vault.keys().is_err() {
+        config.vault.master_keys =
+            kept_secret(folder, "master.keys", || MasterKeys::generate(env.random()).to_string())?;
     }
     Ok(())
 }
 
 /// A secret of this folder, made at the first start, so that tokens survive a restart.
-fn kept_secret(folder: &std::path::Path, name: &str, env: &Env) -> Result<String, std::io::Error> {
+fn kept_secret(
+    folder: &std::path::Path,
+    name: &str,
+    make: impl FnOnce() -> String,
+) -> Result<String, std::io::Error> {
     let file = folder.join(name);
     if let Ok(secret) = std::fs::read_to_string(&file) {
         return Ok(secret);
     }
-    let secret = hex::encode(env.random::<32>());
+    let secret = make();
     std::fs::write(&file, &secret)?;
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(secret)
 }
 
-fn announce(args: &Args, app: &App, address: SocketAddr) -> Outcome {
-    let exp = app.env.now().timestamp() + 30 * 86_400;
-    let token = |audience: &str| {
-        let claims = auth::Claims { sub: app.env.id(), aud: audience.to_owned(), exp, paths: Vec::new() };
-        auth::mint(&app.keys, &claims)
-    };
-    let (resident, staff) = (token("resident")?, token("staff")?);
+async fn announce(args: &Args, app: &App, address: SocketAddr) -> Outcome {
+    let resident = profile::token(app, &Phone::parse(DEMO_PHONE)?, DEMO_TOKEN_S).await?;
+    let staff = bootstrap::token(app, DEMO_STAFF, DEMO_TOKEN_S).await?;
     let base = format!("http://{address}");
     let gate = if app.config.gate == GateKind::Redis { "redis" } else { "open" };
     if args.json {

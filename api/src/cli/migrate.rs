@@ -36,9 +36,11 @@ pub(super) async fn run(config: &Config) -> Outcome {
     Ok(())
 }
 
-/// Migrates an opened database, for demo and tests that own theirs.
-pub(super) async fn quietly(db: &Db) -> Result<(), sea_orm::DbErr> {
-    Migrator::up(db.any_write(), None).await
+/// Migrates a database that nobody else uses: the demo's and the tests'.
+pub async fn own(config: &Config) -> Result<(), sea_orm::DbErr> {
+    let db = Db::connect(&crate::app::db_options(config)).await?;
+    Migrator::up(db.any_write(), None).await?;
+    db.close().await
 }
 
 /// Takes the lock by asking again and again: a waiter that blocks inside PostgreSQL would hold a

@@ -7,7 +7,9 @@ mod import;
 mod migrate;
 mod openapi;
 mod serve;
+mod staff;
 mod token;
+mod vault;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -44,6 +46,10 @@ enum Command {
     Export(export::Args),
     /// Mints a token for scripts and tests.
     Token(token::Args),
+    /// Makes a staff account with a role, or gives one a role.
+    Staff(staff::Args),
+    /// Rotates and checks the keys of personal data.
+    Vault(vault::Args),
     /// Writes or checks the OpenAPI documents.
     Openapi(openapi::Args),
 }
@@ -95,6 +101,8 @@ async fn run(cli: Cli) -> Outcome {
         Command::Import(args) => import::run(args, config).await,
         Command::Export(args) => export::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
+        Command::Staff(args) => staff::run(args, config).await,
+        Command::Vault(args) => vault::run(args, config).await,
         Command::Demo(_) | Command::Doctor(_) | Command::Openapi(_) => unreachable!("handled above"),
     }
 }

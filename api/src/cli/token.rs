@@ -1,22 +1,29 @@
-//! `linli token`: a token for scripts, where the configuration holds the signing key.
+//! `linli token`: a token for scripts, where the configuration holds the keys.
 
+use linli_domain::person::Phone;
 use linli_store::Env;
 
 use super::{Outcome, say};
-use crate::{App, Config, http::auth};
+use crate::{
+    App, Config,
+    app::{residents::profile, staff::bootstrap},
+};
 
 /// Arguments of `linli token`.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
     whose: Whose,
+    /// How long the token is good, in seconds.
+    #[arg(long, global = true, default_value_t = 86_400)]
+    ttl: u64,
 }
 
 #[derive(clap::Subcommand)]
 enum Whose {
-    /// A resident's.
+    /// A resident's; the record is made if there is none.
     Resident {
-        /// Mobile number.
+        /// Telephone number.
         #[arg(long)]
         phone: String,
     },
@@ -31,16 +38,10 @@ enum Whose {
 /// Runs it.
 pub(super) async fn run(args: Args, config: Config) -> Outcome {
     let app = App::build(config, Env::system()).await?;
-    let audience = match args.whose {
-        Whose::Resident { phone: _ } => "resident",
-        Whose::Staff { user: _ } => "staff",
+    let token = match args.whose {
+        Whose::Resident { phone } => profile::token(&app, &Phone::parse(&phone)?, args.ttl).await?,
+        Whose::Staff { user } => bootstrap::token(&app, &user, args.ttl).await?,
     };
-    let claims = auth::Claims {
-        sub: app.env.id(),
-        aud: audience.to_owned(),
-        exp: app.env.now().timestamp() + 86_400,
-        paths: Vec::new(),
-    };
-    say(&auth::mint(&app.keys, &claims)?);
+    say(&token);
     Ok(())
 }

@@ -2,75 +2,38 @@
 //!
 //! Read here and not by a security scheme of the framework, because its optional form turns a bad
 //! token into an anonymous caller. A staff permission is a type parameter, so no operation can
-//! forget to ask for one.
+//! forget to ask for one. Holding it nowhere is 403, whatever the target; holding it elsewhere is
+//! 404, because the scope of the permission is part of every query.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Deref, sync::Arc};
 
-use chrono::{DateTime, Utc};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use linli_domain::{
     Code,
-    access::{Mark, OrgPath, Scope},
-    ids::{ResidentId, StaffId},
+    access::{Mark, OrgPath, Permission, Scope},
+    ids::{ResidentId, SessionId, StaffId},
 };
+use linli_store::audit::Actor;
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::{problem::Problem, signing::Keys};
-use crate::App;
+use super::problem::Problem;
+use crate::{
+    App,
+    app::sessions::{Audience, Principal, StaffMember, authenticate},
+};
 
 const SCHEME: &str = "bearer";
-
-/// What a token says.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Claims {
-    /// Whose it is.
-    pub sub: Uuid,
-    /// `resident` or `staff`.
-    pub aud: String,
-    /// Until when, Unix seconds.
-    pub exp: i64,
-    /// Where a staff member works.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub paths: Vec<String>,
-}
-
-/// Signs a token.
-pub fn mint(keys: &Keys, claims: &Claims) -> Result<String, linli_store::Error> {
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(keys.token()))
-        .map_err(|error| linli_store::Error::internal("signing a token", error))
-}
-
-/// Verifies a token for `audience` at `now`.
-pub fn verify(keys: &Keys, token: &str, audience: &str, now: DateTime<Utc>) -> Result<Claims, Code> {
-    let mut validation = Validation::new(Algorithm::HS256);
-    validation.set_audience(&[audience]);
-    // The clock is ours, so that tests can move it.
-    validation.validate_exp = false;
-    let claims = jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(keys.token()), &validation)
-        .map_err(|_| Code::Unauthenticated)?
-        .claims;
-    if claims.exp <= now.timestamp() { Err(Code::TokenExpired) } else { Ok(claims) }
-}
-
-fn claims_of(request: &Request, audience: &str) -> Result<Option<Claims>, Problem> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
-    let app = request.data::<App>().ok_or(Code::Internal)?;
-    let token =
-        value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or(Code::Unauthenticated)?;
-    Ok(Some(verify(&app.keys, token, audience, app.env.now())?))
-}
 
 /// A signed-in resident.
 #[derive(Clone, Copy, Debug)]
 pub struct Resident {
     /// Who.
     pub id: ResidentId,
+    /// The session the request came through.
+    pub session: SessionId,
 }
 
 /// A resident, or nobody in particular.
@@ -80,15 +43,73 @@ pub struct MaybeResident(pub Option<Resident>);
 /// A staff member who holds permission `P` somewhere.
 #[derive(Clone, Debug)]
 pub struct Staff<P> {
-    /// Who.
-    pub id: StaffId,
-    /// Where they hold it.
-    pub scope: Scope,
+    /// Who asks, and where they hold the permission.
+    pub actor: StaffActor,
     permission: PhantomData<P>,
 }
 
-fn resident(request: &Request) -> Result<Option<Resident>, Problem> {
-    Ok(claims_of(request, "resident")?.map(|claims| Resident { id: claims.sub.into() }))
+/// A staff member, with the scope of the permission the operation asks for.
+#[derive(Clone, Debug)]
+pub struct StaffActor {
+    /// Who.
+    pub id: StaffId,
+    /// Where they hold the permission of the operation.
+    pub scope: Scope,
+    /// The session the request came through.
+    pub session: SessionId,
+    /// Everything they hold, for rules that ask for more than one permission.
+    pub member: Arc<StaffMember>,
+}
+
+impl StaffActor {
+    /// For the audit.
+    pub fn actor(&self) -> Actor {
+        Actor::Staff(self.id)
+    }
+
+    /// Whether the place lies within the scope.
+    pub fn reaches(&self, org_path: &str) -> bool {
+        OrgPath::parse(org_path).is_some_and(|path| self.scope.contains(&path))
+    }
+}
+
+impl<P> Deref for Staff<P> {
+    type Target = StaffActor;
+
+    fn deref(&self) -> &StaffActor {
+        &self.actor
+    }
+}
+
+/// The principal behind the request's bearer token; `None` when there is no token.
+async fn principal(request: &Request, audience: Audience) -> Result<Option<(SessionId, Principal)>, Problem> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let app = request.data::<App>().ok_or(Code::Internal)?;
+    let token =
+        value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or(Code::Unauthenticated)?;
+    Ok(Some(authenticate(app, token.trim(), audience).await?))
+}
+
+async fn resident(request: &Request) -> Result<Option<Resident>, Problem> {
+    match principal(request, Audience::Resident).await? {
+        Some((session, Principal::Resident(id))) => Ok(Some(Resident { id, session })),
+        Some((_, Principal::Staff(_))) => Err(Code::Unauthenticated.into()),
+        None => Ok(None),
+    }
+}
+
+async fn staff(request: &Request, permission: Permission) -> Result<StaffActor, Problem> {
+    let Some((session, Principal::Staff(member))) = principal(request, Audience::Staff).await? else {
+        return Err(Code::Unauthenticated.into());
+    };
+    if permission != Permission::OwnAccount && member.must_change_password {
+        return Err(Code::PasswordChangeRequired.into());
+    }
+    // One's own account needs no role: whoever lost every role can still sign out.
+    if permission != Permission::OwnAccount && !member.authority.allows(permission) {
+        return Err(Code::Forbidden.into());
+    }
+    Ok(StaffActor { id: member.id, scope: member.authority.scope(permission), session, member })
 }
 
 /// Declares an extractor that shows up in the document as the bearer scheme.
@@ -130,10 +151,8 @@ macro_rules! bearer {
     };
 }
 
-bearer!([] Resident, |request| resident(request)?.ok_or_else(|| Problem::from(Code::Unauthenticated))?);
-bearer!([] MaybeResident, |request| Self(resident(request)?));
+bearer!([] Resident, |request| resident(request).await?.ok_or_else(|| Problem::from(Code::Unauthenticated))?);
+bearer!([] MaybeResident, |request| Self(resident(request).await?));
 bearer!([P: Mark] Staff<P>, |request| {
-    let claims = claims_of(request, "staff")?.ok_or_else(|| Problem::from(Code::Unauthenticated))?;
-    let paths = claims.paths.iter().filter_map(|path| OrgPath::parse(path));
-    Self { id: claims.sub.into(), scope: Scope::new(paths), permission: PhantomData }
+    Self { actor: staff(request, P::PERMISSION).await?, permission: PhantomData }
 });

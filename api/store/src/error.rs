@@ -120,6 +120,18 @@ const SQLITE_UNIQUE: &[(&str, &str)] = &[
     ("idempotency_pkey", "idempotency.principal, idempotency.key"),
     ("facility_external_key", "facility.source, facility.external_id"),
     ("facility_photo_key", "facility_photo.facility_id, facility_photo.digest"),
+    ("organisation_code_key", "organisation.code"),
+    ("staff_username_key", "staff.username"),
+    ("staff_phone_key", "staff.phone_index"),
+    (
+        "staff_assignment_key",
+        "staff_assignment.staff_id, staff_assignment.role, staff_assignment.organisation_id",
+    ),
+    ("household_member_pkey", "household_member.resident_id"),
+    ("family_link_pair_key", "family_link.principal_id, family_link.agent_id"),
+    ("family_link_code_key", "family_link.code_index"),
+    ("resident_identity_key", "resident_identity.issuer, resident_identity.subject_index"),
+    ("resident_merge_loser_key", "resident_merge.loser_id"),
 ];
 
 /// The name of the constraint an error reports, on both databases.

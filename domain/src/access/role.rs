@@ -82,11 +82,19 @@ impl Role {
 
     /// The roles its holder may give and take below: always less than one's own.
     ///
-    /// The system administrator appoints the heads but no auditor; auditors are
+    /// The system administrator appoints everyone but auditors; those are
     /// appointed by the city's bureau, which the trail is about as little as possible.
     pub const fn appoints(self) -> &'static [Self] {
         match self {
-            Self::Sysadmin => &[Self::CityAdmin, Self::DistrictManager, Self::StreetManager],
+            Self::Sysadmin => &[
+                Self::CityAdmin,
+                Self::Analyst,
+                Self::DistrictManager,
+                Self::StreetManager,
+                Self::CommunityManager,
+                Self::OperatorManager,
+                Self::CounterClerk,
+            ],
             Self::CityAdmin => &[
                 Self::Auditor,
                 Self::Analyst,

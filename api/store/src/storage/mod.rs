@@ -5,5 +5,6 @@
 pub mod calendar;
 pub mod facilities;
 pub mod residents;
+pub mod schema;
 pub mod sessions;
 pub mod staff;

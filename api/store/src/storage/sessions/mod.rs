@@ -90,6 +90,17 @@ pub enum Renewal {
 
 /// Opens a session.
 pub async fn open(tx: &impl ConnectionTrait, env: &Env, owner: Owner, client: &str) -> Result<Opened, DbErr> {
+    open_for(tx, env, owner, client, owner.idle().num_seconds().unsigned_abs()).await
+}
+
+/// Opens a session that ends after `seconds` unless it is renewed.
+pub async fn open_for(
+    tx: &impl ConnectionTrait,
+    env: &Env,
+    owner: Owner,
+    client: &str,
+    seconds: u64,
+) -> Result<Opened, DbErr> {
     let id = env.id::<SessionId>();
     let now = env.now();
     let (resident_id, staff_id) = match owner {
@@ -103,7 +114,7 @@ pub async fn open(tx: &impl ConnectionTrait, env: &Env, owner: Owner, client: &s
         client: Set(client.chars().take(64).collect()),
         created_at: Set(now),
         last_used_at: Set(now),
-        expires_at: Set(now + owner.idle()),
+        expires_at: Set(now + Duration::seconds(i64::try_from(seconds).unwrap_or(0))),
         revoked_at: Set(None),
         revoked_why: Set(None),
     };

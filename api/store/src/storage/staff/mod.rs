@@ -5,3 +5,4 @@ pub mod assignment;
 pub mod organisation;
 pub mod service_area;
 pub mod service_area_member;
+pub mod tree;

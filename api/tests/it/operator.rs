@@ -84,7 +84,7 @@ async fn the_doctor_counts_pending_migrations() {
 }
 
 both!(metrics_name_operations_and_carry_units, async |rig| {
-    assert_eq!(send(rig.get("/v1/ping").bearer_auth(rig.resident_token())).await.status, 200);
+    assert_eq!(send(rig.get("/v1/ping").bearer_auth(rig.resident_token().await)).await.status, 200);
     assert_eq!(send(rig.get("/v1/13900000000")).await.status, 404);
     let metrics = rig.metrics().await;
     assert!(metrics.contains("linli_http_requests_total{operation=\"ping\",status=\"2xx\"} 1"), "{metrics}");

@@ -13,7 +13,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::rig::{SIGNING_KEY, shared_redis};
+use crate::rig::{MASTER_KEYS, SIGNING_KEY, shared_redis};
 
 /// A `linli` command on this database, with the configuration of tests.
 pub(crate) fn linli(arguments: &[&str], database_url: &str, data: &Path) -> Command {
@@ -24,6 +24,7 @@ pub(crate) fn linli(arguments: &[&str], database_url: &str, data: &Path) -> Comm
         .env("LINLI_DATABASE_URL", database_url)
         .env("LINLI_REDIS_URL", shared_redis())
         .env("LINLI_AUTH_SIGNING_KEY", SIGNING_KEY)
+        .env("LINLI_VAULT_MASTER_KEYS", MASTER_KEYS)
         .env("LINLI_DATA_DIR", data)
         .stdin(Stdio::null());
     command

@@ -11,10 +11,11 @@ use std::{net::SocketAddr, ops::Deref, sync::Arc};
 use chrono::{DateTime, Utc};
 use linli::{
     App, Config,
+    app::{residents::profile, staff::bootstrap},
     config::{Environment, GateKind, LogFormat},
-    http::auth::{self, Claims},
     serve::{self, Running},
 };
+use linli_domain::{access::Role, ids::OrganisationId, person::Phone};
 use linli_store::{Env, env::TestClock, outbox};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use sea_orm::EntityTrait;
@@ -26,6 +27,9 @@ use crate::database::Fresh;
 
 /// Signs the tokens of every test server, so that a token of one is good at another.
 pub(crate) const SIGNING_KEY: &str = "a key that signs the tokens of tests and nothing else";
+
+/// Wraps the keys of personal data in tests: `1:` and 32 bytes.
+pub(crate) const MASTER_KEYS: &str = "1:dGVzdHMgc2VhbCB3aXRoIHRoaXMsIG5vdGhpbmcgZWw=";
 
 /// Runs a test on SQLite and on PostgreSQL, each time on a fresh database.
 macro_rules! both {
@@ -185,15 +189,22 @@ impl Server {
     }
 
     /// A fresh resident's access token.
-    pub(crate) fn resident_token(&self) -> String {
-        self.token("resident", self.app.env.id())
+    pub(crate) async fn resident_token(&self) -> String {
+        let number = u64::from_be_bytes(self.app.env.random()) % 1_000_000_000;
+        self.resident_with(&format!("13{number:09}")).await
     }
 
-    /// A token of this kind for this person.
-    pub(crate) fn token(&self, audience: &str, subject: Uuid) -> String {
-        let exp = self.app.env.now().timestamp() + 3_600;
-        let claims = Claims { sub: subject, aud: audience.to_owned(), exp, paths: Vec::new() };
-        auth::mint(&self.app.keys, &claims).unwrap()
+    /// The access token of the resident with this telephone number, made if missing.
+    pub(crate) async fn resident_with(&self, phone: &str) -> String {
+        profile::token(&self.app, &Phone::parse(phone).unwrap(), 3_600).await.unwrap()
+    }
+
+    /// The access token of a fresh staff account that holds `role` at `place`, or at the city.
+    pub(crate) async fn staff_token(&self, role: Role, place: Option<OrganisationId>) -> String {
+        bootstrap::ensure_city(&self.app, "测试市").await.unwrap();
+        let username = format!("u{}", self.app.env.id::<Uuid>().simple())[..32].to_owned();
+        bootstrap::ensure_account(&self.app, &username, role, place).await.unwrap();
+        bootstrap::token(&self.app, &username, 3_600).await.unwrap()
     }
 
     /// The text of `/metrics`.
@@ -231,6 +242,9 @@ pub(crate) fn test_config(url: &str) -> Config {
     config.gate = GateKind::Redis;
     config.redis.url = shared_redis();
     SIGNING_KEY.clone_into(&mut config.auth.signing_key);
+    MASTER_KEYS.clone_into(&mut config.vault.master_keys);
+    // A hash that costs little: tests sign in often.
+    (config.passwords.memory_kib, config.passwords.passes) = (64, 1);
     config.http.docs = true;
     // One client makes all requests of a test.
     config.http.rate_per_minute = 1_000_000;

@@ -66,7 +66,14 @@ fn keys(config: &Config) -> Vec<Finding> {
     } else {
         Finding::ok("keys", "auth.signing_key is there")
     };
-    vec![signing]
+    let master = match config.vault.keys() {
+        Ok(_) => Finding::ok("keys", "the master keys of personal data are there"),
+        Err(error) => Finding::fail(
+            "keys",
+            format!("{}; make one with: echo 1:$(openssl rand -base64 32)", with_causes(&error)),
+        ),
+    };
+    vec![signing, master]
 }
 
 async fn database(config: &Config, env: &Env) -> Vec<Finding> {

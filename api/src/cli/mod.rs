@@ -15,7 +15,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{Config, telemetry};
+use crate::{Config, config, telemetry};
 
 /// Linli 邻里: the open back end for the services next door.
 #[derive(Parser)]
@@ -50,6 +50,8 @@ enum Command {
     Staff(staff::Args),
     /// Rotates and checks the keys of personal data.
     Vault(vault::Args),
+    /// Prints every configuration key with its meaning and its default.
+    Config,
     /// Writes or checks the OpenAPI documents.
     Openapi(openapi::Args),
 }
@@ -85,6 +87,10 @@ async fn run(cli: Cli) -> Outcome {
     if let Command::Openapi(args) = cli.command {
         return openapi::run(&args);
     }
+    if let Command::Config = cli.command {
+        say(config::DEFAULTS.trim_end());
+        return Ok(());
+    }
     let config = Config::load(cli.config.as_deref());
     if let Command::Doctor(args) = cli.command {
         return doctor::run(args, config).await;
@@ -103,7 +109,9 @@ async fn run(cli: Cli) -> Outcome {
         Command::Token(args) => token::run(args, config).await,
         Command::Staff(args) => staff::run(args, config).await,
         Command::Vault(args) => vault::run(args, config).await,
-        Command::Demo(_) | Command::Doctor(_) | Command::Openapi(_) => unreachable!("handled above"),
+        Command::Config | Command::Demo(_) | Command::Doctor(_) | Command::Openapi(_) => {
+            unreachable!("handled above")
+        }
     }
 }
 

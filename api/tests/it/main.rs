@@ -16,5 +16,6 @@ mod rig;
 mod exchange;
 mod operations;
 mod operator;
+mod readme;
 mod shutdown;
 mod transport;

@@ -46,34 +46,56 @@ pub struct Migrator;
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![
-            Box::new(m20261122_000000_create_outbox::Migration),
-            Box::new(m20261122_000001_create_idempotency::Migration),
-            Box::new(m20261122_000002_create_lease::Migration),
-            Box::new(m20261122_000003_create_audit::Migration),
-            Box::new(m20261122_000009_create_audit_seal::Migration),
-            Box::new(m20261122_000010_create_organisation::Migration),
-            Box::new(m20261122_000011_create_service_area::Migration),
-            Box::new(m20261122_000012_create_data_key::Migration),
-            Box::new(m20261122_000013_create_staff::Migration),
-            Box::new(m20261122_000014_create_resident::Migration),
-            Box::new(m20261122_000015_create_session::Migration),
-            Box::new(m20261122_000016_create_household::Migration),
-            Box::new(m20261122_000017_create_family_link_and_consent::Migration),
-            Box::new(m20261122_000018_create_favourite::Migration),
-            Box::new(m20261122_000019_create_resident_merge::Migration),
-            Box::new(m20261122_000020_create_facility::Migration),
-            Box::new(m20261122_000021_create_facility_change::Migration),
-            Box::new(m20261122_000022_create_facility_notice::Migration),
-            Box::new(m20261122_000023_create_facility_report::Migration),
-            Box::new(m20261122_000024_create_facility_photo::Migration),
-            Box::new(m20261122_000025_create_statutory_year::Migration),
-            Box::new(m20261122_000040_create_room::Migration),
-            Box::new(m20261122_000041_create_stock::Migration),
-            Box::new(m20261122_000042_create_slot::Migration),
-            Box::new(m20261122_000043_create_claim::Migration),
-            Box::new(m20261122_000044_create_booking::Migration),
-            Box::new(m20261122_000045_create_gate_epoch::Migration),
+            Box::new(Whole(m20261122_000000_create_outbox::Migration)),
+            Box::new(Whole(m20261122_000001_create_idempotency::Migration)),
+            Box::new(Whole(m20261122_000002_create_lease::Migration)),
+            Box::new(Whole(m20261122_000003_create_audit::Migration)),
+            Box::new(Whole(m20261122_000009_create_audit_seal::Migration)),
+            Box::new(Whole(m20261122_000010_create_organisation::Migration)),
+            Box::new(Whole(m20261122_000011_create_service_area::Migration)),
+            Box::new(Whole(m20261122_000012_create_data_key::Migration)),
+            Box::new(Whole(m20261122_000013_create_staff::Migration)),
+            Box::new(Whole(m20261122_000014_create_resident::Migration)),
+            Box::new(Whole(m20261122_000015_create_session::Migration)),
+            Box::new(Whole(m20261122_000016_create_household::Migration)),
+            Box::new(Whole(m20261122_000017_create_family_link_and_consent::Migration)),
+            Box::new(Whole(m20261122_000018_create_favourite::Migration)),
+            Box::new(Whole(m20261122_000019_create_resident_merge::Migration)),
+            Box::new(Whole(m20261122_000020_create_facility::Migration)),
+            Box::new(Whole(m20261122_000021_create_facility_change::Migration)),
+            Box::new(Whole(m20261122_000022_create_facility_notice::Migration)),
+            Box::new(Whole(m20261122_000023_create_facility_report::Migration)),
+            Box::new(Whole(m20261122_000024_create_facility_photo::Migration)),
+            Box::new(Whole(m20261122_000025_create_statutory_year::Migration)),
+            Box::new(Whole(m20261122_000040_create_room::Migration)),
+            Box::new(Whole(m20261122_000041_create_stock::Migration)),
+            Box::new(Whole(m20261122_000042_create_slot::Migration)),
+            Box::new(Whole(m20261122_000043_create_claim::Migration)),
+            Box::new(Whole(m20261122_000044_create_booking::Migration)),
+            Box::new(Whole(m20261122_000045_create_gate_epoch::Migration)),
         ]
+    }
+}
+
+/// A migration that happens whole or not at all, on SQLite too, with the record that it happened:
+/// `kill -9` in the midst of `linli migrate` leaves nothing that the next run trips over.
+struct Whole<M>(M);
+
+impl<M: MigrationName> MigrationName for Whole<M> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait::async_trait]
+impl<M: MigrationTrait> MigrationTrait for Whole<M> {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        self.0.up(manager).await
+    }
+
+    /// `Some(false)` stays what the migration says: `CREATE INDEX CONCURRENTLY` allows no transaction.
+    fn use_transaction(&self) -> Option<bool> {
+        self.0.use_transaction().or(Some(true))
     }
 }
 

@@ -14,6 +14,7 @@ mod process;
 mod rig;
 
 mod exchange;
+mod migrate;
 mod operations;
 mod operator;
 mod readme;

@@ -46,6 +46,22 @@ impl Fresh {
         Self { url: on_server(&name), home: Home::Postgres { name } }
     }
 
+    /// An SQLite database without a schema.
+    pub(crate) fn bare_sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("linli.db");
+        Self { url: format!("sqlite:{}", file.display()), home: Home::Sqlite { _folder: folder } }
+    }
+
+    /// A PostgreSQL database without a schema.
+    pub(crate) async fn bare_postgres() -> Self {
+        let admin = admin().await;
+        let name = format!("linli_test_{}", Env::system().id::<Uuid>().simple());
+        run(&admin, &format!("CREATE DATABASE {name}")).await;
+        admin.close().await.unwrap();
+        Self { url: on_server(&name), home: Home::Postgres { name } }
+    }
+
     /// Connects to it.
     pub(crate) async fn connect(&self) -> Db {
         connect(&self.url).await

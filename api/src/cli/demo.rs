@@ -6,14 +6,19 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use linli_domain::{access::Role, person::Phone};
+use indicatif::ProgressBar;
+use linli_domain::{access::Role, geo::Datum, person::Phone};
 use linli_store::{Env, vault::MasterKeys};
 use serde_json::json;
 
 use super::{Outcome, migrate, say};
 use crate::{
     App, Config,
-    app::{residents::profile, staff::bootstrap},
+    app::{
+        demo::{self, Seeded},
+        residents::profile,
+        staff::bootstrap,
+    },
     config::{Environment, GateKind},
     serve, telemetry,
 };
@@ -68,11 +73,10 @@ pub(super) async fn run(args: Args, mut config: Config) -> Outcome {
     progress("preparing the database");
     migrate::own(&config).await?;
     let app = App::build(config, env).await?;
-    bootstrap::ensure_city(&app, "演示市").await?;
-    bootstrap::ensure_account(&app, DEMO_STAFF, Role::CityAdmin, None).await?;
-    progress(&format!("generating {} facilities (seed {})", args.size, args.seed));
+    let seeded = seed(&args, &app).await?;
+    bootstrap::ensure_account(&app, DEMO_STAFF, Role::CityAdmin, Some(seeded.city)).await?;
     let running = serve::start(app.clone(), true).await?;
-    announce(&args, &app, running.address).await?;
+    announce(&args, &app, &seeded, running.address).await?;
     serve::signal().await;
     progress("stopping");
     running.stop().await;
@@ -132,7 +136,21 @@ fn kept_secret(
     Ok(secret)
 }
 
-async fn announce(args: &Args, app: &App, address: SocketAddr) -> Outcome {
+/// Makes the city, or completes what an earlier start made.
+async fn seed(args: &Args, app: &App) -> Result<Seeded, linli_store::Error> {
+    progress(&format!("generating {} facilities (seed {})", args.size, args.seed));
+    let bar = ProgressBar::new(args.size as u64);
+    let seeded = demo::seed(app, args.size, args.seed, &|what, done, total| {
+        bar.set_length(total as u64);
+        bar.set_message(what);
+        bar.set_position(done as u64);
+    })
+    .await?;
+    bar.finish_and_clear();
+    Ok(seeded)
+}
+
+async fn announce(args: &Args, app: &App, seeded: &Seeded, address: SocketAddr) -> Outcome {
     let resident = profile::token(app, &Phone::parse(DEMO_PHONE)?, DEMO_TOKEN_S).await?;
     let staff = bootstrap::token(app, DEMO_STAFF, DEMO_TOKEN_S).await?;
     let base = format!("http://{address}");
@@ -147,7 +165,12 @@ async fn announce(args: &Args, app: &App, address: SocketAddr) -> Outcome {
     }
     say(&format!("Linli is at {base} (docs: {base}/docs/v1, gate: {gate})"));
     say(&format!("resident token: {resident}\nstaff token:    {staff}\n"));
-    say(&format!("curl -s -H 'Authorization: Bearer {resident}' {base}/v1/ping"));
+    let (lat, lng) = seeded.middle.in_datum(Datum::Gcj02);
+    let here = format!("lat={lat:.4}&lng={lng:.4}&coord=gcj02");
+    say("# what is within a quarter of an hour's walk and open now");
+    say(&format!("curl -s '{base}/v1/facilities/nearby?{here}&within_minutes=15&open_now=true'"));
+    say("# the canteens, the nearest first");
+    say(&format!("curl -s -G '{base}/v1/facilities/search?{here}' --data-urlencode 'q=食堂'"));
     Ok(())
 }
 

@@ -50,7 +50,7 @@ pub(super) const COMPLEX_NAMES: &[(&str, &str, &str)] = &[
 ];
 
 /// The kinds in the order in which a community gets them; the first is always the complex.
-pub(super) const KINDS: &[Kind] = {
+pub(super) static KINDS: &[Kind] = {
     use Category::{
         AfterSchool, Childcare, ChildrenPlay, Commerce, CommunityDining, CommunityService, Culture,
         Education, ElderlyCare, Government, Health, HomeServices, Parcel, SocialWelfare, Sports,

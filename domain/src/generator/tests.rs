@@ -30,6 +30,9 @@ fn the_same_seed_makes_the_same_bytes_and_another_seed_others() {
 #[test]
 fn a_small_city_lies_in_one_district_and_everything_says_that_it_is_made() {
     let city = city(1, 300);
+    let complex = city.facilities().next().unwrap();
+    assert_eq!(complex.facility.data().categories.len(), 4);
+    assert_eq!(complex.rooms.len(), 3);
     let mut ids = HashSet::new();
     for made in city.facilities() {
         let data = made.facility.data();
@@ -95,7 +98,7 @@ fn a_city_larger_than_its_list_fills_up() {
         "33\t浙江省\n3301\t杭州市\n330102\t上城区\n330102001\t清波街道\n330102001051\t清波门社区",
     );
     let list = list.unwrap();
-    let city = Generator::new(&list, 1, 40, "2026-11-22".parse().unwrap());
+    let city = Generator::new(&list, 2, 40, "2026-11-22".parse().unwrap());
     let names: HashSet<_> = city.facilities().map(|made| made.facility.data().name.clone()).collect();
     assert_eq!(city.facilities().count(), 40);
     assert!(names.contains("清波门社区幸福邻里坊") && names.contains("清波门社区幸福邻里坊2号"));

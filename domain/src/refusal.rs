@@ -136,7 +136,8 @@ impl FieldErrors {
             }
             Err(refusal) => {
                 self.0.extend(refusal.errors.into_iter().map(|error| {
-                    let dot = if error.field.is_empty() || error.field.starts_with('[') { "" } else { "." };
+                    let joined = parent.is_empty() || error.field.is_empty() || error.field.starts_with('[');
+                    let dot = if joined { "" } else { "." };
                     FieldError { field: format!("{parent}{dot}{}", error.field), ..error }
                 }));
                 None

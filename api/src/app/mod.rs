@@ -1,7 +1,9 @@
 //! Use cases by context, and what they all stand on.
 
+pub mod calendar;
 pub mod demo;
 pub mod exchange;
+pub mod facilities;
 pub mod passwords;
 pub mod residents;
 pub mod sessions;
@@ -33,6 +35,10 @@ pub struct Inner {
     pub passwords: passwords::Passwords,
     /// Who is behind each session, believed for a moment.
     pub sessions: sessions::Cache,
+    /// The statutory calendar in memory.
+    pub calendar: calendar::Current,
+    /// Uploaded photos.
+    pub blobs: Box<dyn crate::clients::blobs::BlobStore>,
     /// What is wrong at the moment, and whether the process is going down.
     pub health: crate::serve::Health,
 }
@@ -76,8 +82,10 @@ impl App {
         let vault = Vault::load(&db, &env, config.vault.keys()?).await.map_err(StartError::Vault)?;
         let passwords = passwords::Passwords::new(&config.passwords)?;
         let sessions = sessions::Cache::new(&config.auth);
+        let calendar = calendar::Current::default();
+        let blobs = Box::new(crate::clients::blobs::LocalFolder::new(config.data_dir.join("photos")));
         let health = crate::serve::Health::default();
-        Ok(Self(Arc::new(Inner { env, db, config, keys, vault, passwords, sessions, health })))
+        Ok(Self(Arc::new(Inner { env, db, config, keys, vault, passwords, sessions, calendar, blobs, health })))
     }
 }
 

@@ -1,4 +1,6 @@
-//! Outbound HTTP: every client has timeouts, and what it reaches may be away.
+//! What lies outside this process: every client has timeouts, and what it reaches may be away.
+
+pub mod blobs;
 
 use std::time::Duration;
 

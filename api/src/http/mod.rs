@@ -10,6 +10,7 @@ pub mod auth;
 pub mod boundary;
 pub mod docs;
 pub mod etag;
+pub mod facility;
 pub mod idempotency;
 pub mod limits;
 pub mod listener;
@@ -19,6 +20,7 @@ pub mod problem;
 pub mod signing;
 pub mod staff;
 pub mod v1;
+pub mod word;
 
 use std::sync::Arc;
 

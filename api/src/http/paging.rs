@@ -32,6 +32,16 @@ pub fn seal<T: Serialize>(app: &App, filters: &impl Serialize, at: T) -> String 
 
 /// Opens a position: 400 when it is not ours or belongs to another list, 410 when it is too old.
 pub fn open<T: DeserializeOwned>(app: &App, filters: &impl Serialize, cursor: &str) -> Result<T, Code> {
+    open_within(app, filters, cursor, app.config.http.cursor_ttl_s)
+}
+
+/// The same with a lifetime of its own, for feeds that are read day by day.
+pub fn open_within<T: DeserializeOwned>(
+    app: &App,
+    filters: &impl Serialize,
+    cursor: &str,
+    ttl_s: u64,
+) -> Result<T, Code> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Code::CursorInvalid)?;
     let (tag, text) = bytes.split_at_checked(16).ok_or(Code::CursorInvalid)?;
     let expected = hmac::sign(app.keys.cursor(), text);
@@ -42,7 +52,7 @@ pub fn open<T: DeserializeOwned>(app: &App, filters: &impl Serialize, cursor: &s
         return Err(Code::CursorInvalid);
     }
     let age = app.env.now().timestamp().saturating_sub(sealed.on);
-    if u64::try_from(age).is_ok_and(|age| age > app.config.http.cursor_ttl_s) {
+    if u64::try_from(age).is_ok_and(|age| age > ttl_s) {
         return Err(Code::CursorExpired);
     }
     Ok(sealed.at)

@@ -1,16 +1,18 @@
 //! Operations of staff, one file per small resource, each with its permission in the signature.
 
+mod calendar;
 mod exchange;
+mod facilities;
 mod system;
 
 use poem_openapi::Tags;
 
 /// Everything under `/staff/v1`.
-pub type Api = (system::System, exchange::Exchange);
+pub type Api = (system::System, facilities::Api, exchange::Exchange, calendar::Calendar);
 
 /// The parts of the API.
 pub const fn api() -> Api {
-    (system::System, exchange::Exchange)
+    (system::System, facilities::api(), exchange::Exchange, calendar::Calendar)
 }
 
 /// Sections of the document.
@@ -18,6 +20,10 @@ pub const fn api() -> Api {
 pub enum Tag {
     /// The service itself.
     System,
+    /// Facilities, their notices and photos, and reports about them.
+    Facilities,
     /// Facilities as files.
     Exchange,
+    /// The statutory calendar.
+    Calendar,
 }

@@ -37,22 +37,21 @@ pub struct New {
     pub status: FacilityStatus,
 }
 
-/// Enters a facility.
+/// Enters a facility under an id the caller made.
 pub async fn insert(
     conn: &impl ConnectionTrait,
     env: &Env,
     actor: Actor,
+    id: FacilityId,
     new: &New,
-) -> Result<FacilityId, Error> {
-    let id = env.id::<FacilityId>();
+) -> Result<(), Error> {
     facility::Entity::insert(row(env, id, new)?)
         .exec_without_returning(conn)
         .await
         .on_constraint("facility_external_key", || Refusal::new(Code::FacilityDuplicate))?;
     insert_categories(conn, &[(id, &new.facility)]).await?;
     let done = Done { id, org_path: &new.org_path, version: 1, action: "facility.create", fields: vec![] };
-    record(conn, env, actor, done).await?;
-    Ok(id)
+    Ok(record(conn, env, actor, done).await?)
 }
 
 /// Replaces profile and status of a facility that is still at `stored.version`; returns the new version.

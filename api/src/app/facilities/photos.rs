@@ -1,0 +1,153 @@
+//! Photos: bytes in the blob store, a row that names them.
+//!
+//! The bytes are kept as they were sent, metadata included: what may be published is decided by
+//! whoever uploads, and a copy that differs from the original would be no evidence of it.
+
+use aws_lc_rs::digest;
+use linli_domain::{
+    Code, Refusal,
+    access::Scope,
+    ids::{FacilityId, PhotoId, StaffId},
+};
+use linli_store::{
+    Error, OnConstraint, Tx,
+    audit::Actor,
+    storage::facilities::{
+        self, Stored, photo,
+        write::{self, Done},
+    },
+};
+use sea_orm::{EntityTrait, IntoActiveModel, ModelTrait};
+
+use crate::App;
+
+/// Largest photo.
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+const MAX_CAPTION_CHARS: usize = 100;
+
+/// What the bytes are, by their own signature; what the client says they are is not asked.
+pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),
+        [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Some("image/png"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+/// Adds a photo.
+pub async fn add(
+    app: &App,
+    by: StaffId,
+    scope: &Scope,
+    id: FacilityId,
+    caption: Option<String>,
+    bytes: &[u8],
+) -> Result<photo::Model, Error> {
+    let content_type = sniff(bytes).ok_or(Code::PhotoInvalid)?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Code::BodyTooLarge.into());
+    }
+    let caption = caption.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    if caption.as_deref().is_some_and(|text| text.chars().count() > MAX_CAPTION_CHARS) {
+        return Err(Refusal::field("caption", "length", "最多100字", "At most 100 characters.").into());
+    }
+    // Out of scope, nothing is even written to the disk.
+    facilities::find(app.db.read(), scope, id).await?.ok_or(Code::NotFound)?;
+    let row = &photo::Model {
+        id: app.env.id::<PhotoId>().0,
+        facility_id: id.0,
+        digest: hex::encode(digest::digest(&digest::SHA256, bytes)),
+        content_type: content_type.to_owned(),
+        bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        caption,
+        uploaded_by: by.0,
+        uploaded_at: app.env.now(),
+    };
+    app.blobs.put(row.id, bytes).await.map_err(|error| Error::unavailable("photos", error))?;
+    let added = app
+        .db
+        .in_tx("facilities.add_photo", |tx| async move {
+            let stored = facilities::find(tx.conn(), scope, id).await?.ok_or(Code::NotFound)?;
+            // Its update of the facility holds the row, so that two uploads count one after the other.
+            record(app, &tx, by, &stored, "facility.add_photo").await?;
+            if photo::of_facility(tx.conn(), id).await?.len() >= photo::MAX_PHOTOS {
+                return Err(Code::PhotoLimit.into());
+            }
+            photo::Entity::insert(row.clone().into_active_model())
+                .exec_without_returning(tx.conn())
+                .await
+                .on_constraint("facility_photo_key", || {
+                    Refusal::new(Code::Conflict).with_detail("该照片已上传过", "This photo is already there.")
+                })?;
+            tx.commit(row.clone()).await
+        })
+        .await;
+    if added.is_err() {
+        discard(app, row.id.into()).await;
+    }
+    added
+}
+
+/// Removes a photo.
+pub async fn remove(
+    app: &App,
+    by: StaffId,
+    scope: &Scope,
+    id: FacilityId,
+    photo: PhotoId,
+) -> Result<(), Error> {
+    app.db
+        .in_tx("facilities.remove_photo", |tx| async move {
+            let stored = facilities::find(tx.conn(), scope, id).await?.ok_or(Code::NotFound)?;
+            let row = photo::find(tx.conn(), id, photo).await?.ok_or(Code::NotFound)?;
+            row.delete(tx.conn()).await?;
+            record(app, &tx, by, &stored, "facility.remove_photo").await?;
+            tx.commit(()).await
+        })
+        .await?;
+    discard(app, photo).await;
+    Ok(())
+}
+
+/// A photo of a public facility with its bytes.
+pub async fn read(app: &App, id: FacilityId, photo: PhotoId) -> Result<(photo::Model, Vec<u8>), Error> {
+    facilities::find_public(app.db.read(), id).await?.ok_or(Code::NotFound)?;
+    let row = photo::find(app.db.read(), id, photo).await?.ok_or(Code::NotFound)?;
+    let bytes = app.blobs.get(row.id).await.map_err(|error| Error::unavailable("photos", error))?;
+    let bytes = bytes.ok_or_else(|| Error::internal("reading a photo", "its bytes are missing"))?;
+    Ok((row, bytes))
+}
+
+/// Bytes no row names any more: failing to remove them costs space and nothing else.
+async fn discard(app: &App, photo: PhotoId) {
+    if let Err(error) = app.blobs.remove(photo.0).await {
+        tracing::warn!(photo.id = %photo, error = &error as &dyn std::error::Error, "a photo's bytes stay behind");
+    }
+}
+
+async fn record(app: &App, tx: &Tx, by: StaffId, stored: &Stored, action: &'static str) -> Result<(), Error> {
+    let done = Done {
+        id: stored.id,
+        org_path: &stored.org_path,
+        version: stored.version,
+        action,
+        fields: vec!["photos"],
+    };
+    Ok(write::record(tx.conn(), &app.env, Actor::Staff(by), done).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sniff;
+
+    #[test]
+    fn bytes_tell_what_they_are() {
+        assert_eq!(sniff(b"\xFF\xD8\xFF\xE0rest"), Some("image/jpeg"));
+        assert_eq!(sniff(b"\x89PNG\r\n\x1a\nrest"), Some("image/png"));
+        assert_eq!(sniff(b"RIFF\x10\0\0\0WEBPVP8 "), Some("image/webp"));
+        assert_eq!(sniff(b"RIFF\x10\0\0\0WAVEfmt "), None);
+        assert_eq!(sniff(b"<svg onload=alert(1)>"), None);
+        assert_eq!(sniff(b""), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! "This information is wrong": taking reports in, working on them, answering.
+
+use linli_domain::{
+    Code, Refusal, Vocabulary,
+    access::Scope,
+    facility::{ReportDraft, ReportState},
+    ids::{FacilityId, ReportId, ResidentId, StaffId},
+};
+use linli_store::{
+    Error,
+    audit::{self, Actor},
+    storage::facilities::{self, report},
+};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+use serde_json::json;
+
+use crate::App;
+
+/// Seconds after which a queue that is full may have room again.
+const QUEUE_RETRY_S: u32 = 3600;
+
+/// Takes a report in.
+pub async fn submit(
+    app: &App,
+    resident: Option<ResidentId>,
+    id: FacilityId,
+    draft: ReportDraft,
+) -> Result<report::Model, Error> {
+    let draft = &draft.accept()?;
+    let now = app.env.now();
+    let report_id = app.env.id::<ReportId>();
+    app.db
+        .in_tx("facilities.report", |tx| async move {
+            let stored = facilities::find_public(tx.conn(), id).await?.ok_or(Code::NotFound)?;
+            let (at_facility, of_resident) = report::waiting(tx.conn(), id, resident).await?;
+            if at_facility >= report::MAX_WAITING_PER_FACILITY
+                || of_resident >= report::MAX_WAITING_PER_RESIDENT
+            {
+                return Err(Refusal::new(Code::TooManyReports).retry_after(QUEUE_RETRY_S).into());
+            }
+            let row = report::Model {
+                id: report_id.0,
+                facility_id: id.0,
+                org_path: stored.org_path,
+                resident_id: resident.map(|id| id.0),
+                kind: draft.kind.as_str().to_owned(),
+                text: draft.text.clone(),
+                state: ReportState::Open.as_str().to_owned(),
+                answer: None,
+                handled_by: None,
+                version: 1,
+                created_at: now,
+                updated_at: now,
+                closed_at: None,
+            };
+            report::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.conn()).await?;
+            tx.commit(row).await
+        })
+        .await
+}
+
+/// The reporter's own report.
+pub async fn own(
+    app: &App,
+    resident: Option<ResidentId>,
+    id: FacilityId,
+    report: ReportId,
+) -> Result<report::Model, Error> {
+    Ok(report::own(app.db.read(), id, report, resident).await?.ok_or(Code::NotFound)?)
+}
+
+/// Moves a report along its table; returns it as it is then.
+pub async fn advance(
+    app: &App,
+    by: StaffId,
+    scope: &Scope,
+    id: ReportId,
+    version: i64,
+    state: ReportState,
+    answer: Option<&str>,
+) -> Result<report::Model, Error> {
+    let env = &app.env;
+    app.db
+        .in_tx("facilities.advance_report", |tx| async move {
+            let mut row = report::find(tx.conn(), scope, id).await?.ok_or(Code::NotFound)?;
+            if row.version != version {
+                return Err(Code::PreconditionFailed.into());
+            }
+            let state = row.state().to(state, answer)?;
+            let now = env.now();
+            row.state = state.as_str().to_owned();
+            row.answer = answer.map(|answer| answer.trim().to_owned()).filter(|answer| !answer.is_empty());
+            row.handled_by = Some(by.0);
+            row.version = version + 1;
+            row.updated_at = now;
+            row.closed_at = state.is_final().then_some(now);
+            let columns = report::ActiveModel {
+                state: Set(row.state.clone()),
+                answer: Set(row.answer.clone()),
+                handled_by: Set(row.handled_by),
+                version: Set(row.version),
+                updated_at: Set(row.updated_at),
+                closed_at: Set(row.closed_at),
+                ..Default::default()
+            };
+            let moved = report::Entity::update_many()
+                .set(columns)
+                .filter(report::Column::Id.eq(id.0))
+                .filter(report::Column::Version.eq(version))
+                .exec(tx.conn())
+                .await?;
+            if moved.rows_affected == 0 {
+                return Err(Code::PreconditionFailed.into());
+            }
+            let entry = audit::Entry {
+                actor: Actor::Staff(by),
+                action: "facility.advance_report",
+                subject_kind: "facility_report",
+                subject_id: Some(id.0),
+                org_path: row.org_path.clone(),
+                detail: json!({ "state": state.as_str() }),
+            };
+            audit::record(tx.conn(), env, entry).await?;
+            tx.commit(row).await
+        })
+        .await
+}

@@ -1,0 +1,89 @@
+//! Entering a facility.
+
+use linli_domain::{Code, access::perm, facility::FacilityStatus, ids::FacilityId};
+use linli_store::idempotency::{Begun, Stored};
+use poem::web::Data;
+use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    App,
+    app::facilities::edit,
+    http::{
+        Problem, auth::Staff, etag::etag, facility::Profile, idempotency::Idempotent, staff::Tag, word::Word,
+    },
+};
+
+/// Entering.
+pub struct Create;
+
+/// A facility to be entered.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub struct NewFacility {
+    /// The organisation it shall belong to.
+    organisation_id: Uuid,
+    /// Its id in the register it is copied from; refused when that is there already.
+    external_id: Option<String>,
+    /// `open` unless said otherwise.
+    status: Option<Word<FacilityStatus>>,
+    /// What is said about it.
+    profile: Profile,
+}
+
+/// The facility that was entered.
+#[derive(Debug, Object)]
+pub struct CreatedFacility {
+    /// Its id.
+    id: String,
+    /// Its version.
+    version: i64,
+}
+
+/// The facility was entered.
+#[derive(ApiResponse)]
+pub enum Created {
+    /// The facility was entered, now or by an earlier request with the same key.
+    #[oai(status = 201)]
+    Created(
+        Json<CreatedFacility>,
+        #[oai(header = "ETag")] String,
+        /// `true` when an earlier request with the same key did it.
+        #[oai(header = "Idempotent-Replayed")]
+        Option<String>,
+    ),
+}
+
+#[OpenApi(tag = "Tag::Facilities")]
+impl Create {
+    /// Enters a facility
+    #[oai(path = "/facilities", method = "post", operation_id = "staffCreateFacility")]
+    async fn create(
+        &self,
+        app: Data<&App>,
+        staff: Staff<perm::FacilityEdit>,
+        #[oai(name = "Idempotency-Key")] key: Idempotent,
+        body: Json<NewFacility>,
+    ) -> Result<Created, Problem> {
+        let NewFacility { organisation_id, external_id, status, profile } = body.0;
+        let create = edit::Create {
+            organisation_id: organisation_id.into(),
+            external_id,
+            status: status.map_or(FacilityStatus::Open, |word| word.0),
+            facility: profile.parse(app.env.now())?,
+        };
+        let id = app.env.id::<FacilityId>();
+        let request = key.record(format!("staff:{}", staff.id), "facilities.create");
+        let answer = Stored { status: 201, answer: json!({ "id": id }) };
+        let begun = edit::create(&app, staff.id, &staff.scope, id, &create, &request, &answer).await?;
+        let (id, replayed) = match begun {
+            Begun::Fresh => (id.to_string(), None),
+            Begun::Replay(stored) => {
+                let id = stored.answer["id"].as_str().ok_or(Code::Internal)?.to_owned();
+                (id, Some("true".to_owned()))
+            }
+        };
+        Ok(Created::Created(Json(CreatedFacility { id, version: 1 }), etag(1), replayed))
+    }
+}

@@ -12,6 +12,7 @@ use linli_domain::{
 use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
 
 use super::Tag;
+use crate::http::Problem;
 
 /// Reading vocabularies.
 pub struct Words;
@@ -76,13 +77,13 @@ fn list<V: Vocabulary>() -> WordList {
 impl Words {
     /// Lists the categories of facilities
     #[oai(path = "/categories", method = "get", operation_id = "listCategories")]
-    async fn categories(&self) -> Cached<Categories> {
-        cached(Categories { items: labelled::<Category>() })
+    async fn categories(&self) -> Result<Cached<Categories>, Problem> {
+        Ok(cached(Categories { items: labelled::<Category>() }))
     }
 
     /// Lists every vocabulary
     #[oai(path = "/vocabularies", method = "get", operation_id = "listVocabularies")]
-    async fn vocabularies(&self) -> Cached<Vocabularies> {
+    async fn vocabularies(&self) -> Result<Cached<Vocabularies>, Problem> {
         let items = vec![
             list::<Category>(),
             list::<FeeKind>(),
@@ -100,6 +101,6 @@ impl Words {
             list::<DayKind>(),
             list::<WalkProfile>(),
         ];
-        cached(Vocabularies { items })
+        Ok(cached(Vocabularies { items }))
     }
 }

@@ -85,7 +85,18 @@ impl App {
         let calendar = calendar::Current::default();
         let blobs = Box::new(crate::clients::blobs::LocalFolder::new(config.data_dir.join("photos")));
         let health = crate::serve::Health::default();
-        Ok(Self(Arc::new(Inner { env, db, config, keys, vault, passwords, sessions, calendar, blobs, health })))
+        Ok(Self(Arc::new(Inner {
+            env,
+            db,
+            config,
+            keys,
+            vault,
+            passwords,
+            sessions,
+            calendar,
+            blobs,
+            health,
+        })))
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     App,
-    app::StartError,
+    app::{StartError, gate},
     http::{self, listener::GuardedListener},
     telemetry, worker,
 };
@@ -101,9 +101,11 @@ impl Running {
         let stop = CancellationToken::new();
         let mut tasks = tokio::task::JoinSet::new();
         check_database(&app).await;
+        gate::require(&app).await?;
         let operator = probes(&app).at("/metrics", poem::get(metrics()));
         let internal = spawn(&app, app.config.internal_listen, operator, &stop, &mut tasks).await?;
         tasks.spawn(watch_database(app.clone(), stop.clone()));
+        tasks.spawn(gate::watch(app.clone(), stop.clone()));
         tasks.spawn(telemetry::observe(app.clone(), stop.clone()));
         Ok(Self { address: internal, internal, stop, tasks, app })
     }

@@ -87,6 +87,7 @@ codes! {
     PhotoLimit, "photo_limit", 409, "照片数量已达上限", "The facility has as many photos as it may.";
     PhotoInvalid, "photo_invalid", 415, "仅支持 JPEG、PNG 或 WebP 图片", "Only JPEG, PNG or WebP images are accepted.";
     // rooms and bookings
+    RoomNameTaken, "room_name_taken", 409, "这个设施已有同名的房间", "This facility already has a room of that name.";
     SlotTaken, "slot_taken", 409, "这个时段刚刚被别人约走了，请换一个时段", "Someone else has just booked this time; please choose another.";
     SlotClosed, "slot_closed", 409, "这个时段暂时不开放预约，请换一个时段", "This time is not open for booking; please choose another.";
     SlotPast, "slot_past", 409, "这个时段已经开始或过去了，请换一个时段", "This time has already begun; please choose another.";

@@ -1,17 +1,22 @@
 //! Use cases by context, and what they all stand on.
 
+pub mod bookings;
 pub mod calendar;
 pub mod demo;
 pub mod exchange;
 pub mod facilities;
+pub mod gate;
 pub mod passwords;
 pub mod residents;
+pub mod rooms;
 pub mod sessions;
 pub mod staff;
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
-use linli_store::{Db, DbOptions, Env, Vault};
+use linli_domain::ids::{RoomId, SlotId};
+use linli_store::{Db, DbOptions, Env, Vault, inventory::Inventory};
+use moka::future::Cache;
 
 use crate::{Config, http::signing::Keys};
 
@@ -39,6 +44,10 @@ pub struct Inner {
     pub calendar: calendar::Current,
     /// Uploaded photos.
     pub blobs: Box<dyn crate::clients::blobs::BlobStore>,
+    /// Everything scarce goes through it.
+    pub inventory: Inventory,
+    /// Slots as looked up within the last second, by room and id.
+    pub slots: Cache<(RoomId, SlotId), bookings::Planned>,
     /// What is wrong at the moment, and whether the process is going down.
     pub health: crate::serve::Health,
 }
@@ -84,6 +93,8 @@ impl App {
         let sessions = sessions::Cache::new(&config.auth);
         let calendar = calendar::Current::default();
         let blobs = Box::new(crate::clients::blobs::LocalFolder::new(config.data_dir.join("photos")));
+        let inventory = gate::inventory(&config)?;
+        let slots = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(1)).build();
         let health = crate::serve::Health::default();
         Ok(Self(Arc::new(Inner {
             env,
@@ -95,6 +106,8 @@ impl App {
             sessions,
             calendar,
             blobs,
+            inventory,
+            slots,
             health,
         })))
     }
@@ -102,7 +115,6 @@ impl App {
 
 /// The bounds of the database as configured.
 pub fn db_options(config: &Config) -> DbOptions {
-    use std::time::Duration;
     let database = &config.database;
     DbOptions {
         url: database.url.clone(),

@@ -19,7 +19,9 @@ pub mod paging;
 pub mod problem;
 pub mod signing;
 pub mod staff;
+pub mod stored;
 pub mod v1;
+pub mod wire;
 pub mod word;
 
 use std::sync::Arc;

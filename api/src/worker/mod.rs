@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub use consumer::consume;
 
-use crate::App;
+use crate::{App, app::gate};
 
 /// The future of one run; `true` when there is more to do at once.
 pub type Run<'a> = Pin<Box<dyn Future<Output = Result<bool, Error>> + Send + 'a>>;
@@ -33,7 +33,7 @@ pub struct Job {
 
 /// Every job of the city.
 pub fn jobs() -> Vec<Job> {
-    vec![
+    let mut jobs = vec![
         // One entry per job, beside the context that owns it.
         Job {
             name: "retention",
@@ -41,7 +41,9 @@ pub fn jobs() -> Vec<Job> {
             leased: true,
             run: |app| Box::pin(async move { Ok(retention::sweep(app.db.any_write(), &app.env).await? > 0) }),
         },
-    ]
+    ];
+    jobs.extend(gate::jobs());
+    jobs
 }
 
 /// Runs `jobs` until `stop`, then waits for the steps under way.

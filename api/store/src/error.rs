@@ -117,6 +117,7 @@ impl<T> OnConstraint<T> for Result<T, DbErr> {
 /// SQLite names the columns of a violated unique index, PostgreSQL its name: `(name, columns)`.
 const SQLITE_UNIQUE: &[(&str, &str)] = &[
     // One line per unique constraint that is mapped to a refusal.
+    ("room_facility_name_key", "room.facility_id, room.name"),
     ("idempotency_pkey", "idempotency.principal, idempotency.key"),
     ("facility_external_key", "facility.source, facility.external_id"),
     ("facility_photo_key", "facility_photo.facility_id, facility_photo.digest"),

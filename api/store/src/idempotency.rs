@@ -5,8 +5,9 @@
 //! then either replays the answer or is told that the first is still at work. Refusals are not
 //! stored: the transaction is rolled back and a retry is judged anew.
 
+use aws_lc_rs::digest;
 use chrono::Duration;
-use linli_domain::{Code, Refusal};
+use linli_domain::{Code, Refusal, inventory::KeyDigest};
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryFilter, Set,
     entity::prelude::*,
@@ -58,6 +59,17 @@ pub struct Request {
     pub operation: &'static str,
     /// Digest of what they sent.
     pub digest: String,
+}
+
+impl Request {
+    /// Names the request to the gate, without telling it who asks.
+    pub fn key_digest(&self) -> KeyDigest {
+        let text = format!("{}\n{}", self.principal, self.key);
+        let digest = digest::digest(&digest::SHA256, text.as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest.as_ref()[..16]);
+        KeyDigest(bytes)
+    }
 }
 
 /// The stored answer of an earlier request.

@@ -13,6 +13,7 @@ mod private_redis;
 mod process;
 mod rig;
 
+mod bookings;
 mod exchange;
 mod migrate;
 mod operations;

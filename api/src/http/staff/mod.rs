@@ -3,21 +3,24 @@
 mod calendar;
 mod exchange;
 mod facilities;
+mod rooms;
 mod system;
 
 use poem_openapi::Tags;
 
 /// Everything under `/staff/v1`.
-pub type Api = (system::System, facilities::Api, exchange::Exchange, calendar::Calendar);
+pub type Api = (system::System, rooms::Rooms, facilities::Api, exchange::Exchange, calendar::Calendar);
 
 /// The parts of the API.
 pub const fn api() -> Api {
-    (system::System, facilities::api(), exchange::Exchange, calendar::Calendar)
+    (system::System, rooms::Rooms, facilities::api(), exchange::Exchange, calendar::Calendar)
 }
 
 /// Sections of the document.
 #[derive(Tags)]
 pub enum Tag {
+    /// Rooms and their bookings.
+    Rooms,
     /// The service itself.
     System,
     /// Facilities, their notices and photos, and reports about them.

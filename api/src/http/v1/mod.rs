@@ -1,23 +1,43 @@
 //! Operations of residents and the public, one file per small resource.
 
+pub(crate) mod bookings;
 pub(crate) mod calendar;
 mod facilities;
+mod rooms;
 mod system;
 mod vocabulary;
 
 use poem_openapi::Tags;
 
 /// Everything under `/v1`.
-pub type Api = (system::System, facilities::Api, vocabulary::Words, calendar::Calendar);
+pub type Api = (
+    system::System,
+    bookings::Bookings,
+    rooms::Rooms,
+    facilities::Api,
+    vocabulary::Words,
+    calendar::Calendar,
+);
 
 /// The parts of the API.
 pub const fn api() -> Api {
-    (system::System, facilities::api(), vocabulary::Words, calendar::Calendar)
+    (
+        system::System,
+        bookings::Bookings,
+        rooms::Rooms,
+        facilities::api(),
+        vocabulary::Words,
+        calendar::Calendar,
+    )
 }
 
 /// Sections of the document.
 #[derive(Tags)]
 pub enum Tag {
+    /// Rooms and their slots.
+    Rooms,
+    /// Bookings.
+    Bookings,
     /// The service itself.
     System,
     /// Facilities, and what residents say about them.

@@ -221,15 +221,12 @@ pub(super) async fn end(tx: &impl ConnectionTrait, env: &Env, id: ClaimId) -> Re
 }
 
 /// Gives the units of an ended claim back, in the order of ids.
-pub(super) async fn give_back(
-    tx: &impl ConnectionTrait,
-    needs: impl IntoIterator<Item = Need>,
-) -> Result<Vec<Stock>, DbErr> {
+pub(super) async fn give_back(tx: &impl ConnectionTrait, needs: &[Need]) -> Result<Vec<Stock>, DbErr> {
     const SQL: &str = "UPDATE stock SET used = used - $2, version = version + 1 \
                        WHERE id = $1 RETURNING id, capacity, used, open, version";
     let mut stocks = Vec::new();
     for need in needs {
-        stocks.extend(update(tx, SQL, &need).await?);
+        stocks.extend(update(tx, SQL, need).await?);
     }
     Ok(stocks)
 }

@@ -226,10 +226,10 @@ impl Inventory {
                 if !claims::end(tx.conn(), env, order.claim).await? {
                     return Err(Error::internal("giving back", "the claim ended twice"));
                 }
-                let stocks = held.needs.iter().map(|(_, need)| need.stock);
-                outbox::emit(tx.conn(), env, &events(order.events, stocks)).await?;
-                let needs = held.needs.iter().map(|(_, need)| *need);
-                let stocks = claims::give_back(tx.conn(), needs).await?;
+                let events = events(order.events, held.needs.iter().map(|(_, need)| need.stock));
+                outbox::emit(tx.conn(), env, &events).await?;
+                let needs: Vec<Need> = held.needs.iter().map(|(_, need)| *need).collect();
+                let stocks = claims::give_back(tx.conn(), &needs).await?;
                 failpoint::hit("release.before_commit").await;
                 tx.commit(Ok((held, stocks))).await
             })

@@ -2,9 +2,11 @@
 //!
 //! Finders are scoped by owner or organisation; one that is not is named `any_*`.
 
+pub mod bookings;
 pub mod calendar;
 pub mod facilities;
 pub mod residents;
+pub mod rooms;
 pub mod schema;
 pub mod sessions;
 pub mod staff;

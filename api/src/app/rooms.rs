@@ -1,0 +1,210 @@
+//! Rooms: making them, publishing their days, and what residents see of them.
+
+use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
+use linli_domain::{
+    Code, Refusal,
+    access::Scope,
+    bookings::short_text,
+    ids::{FacilityId, RoomId, SlotId, StaffId},
+    rooms::{BookingRules, Grid, Span, plan_day},
+    time::local_date,
+};
+use linli_store::{
+    Error, OnConstraint,
+    audit::{self, Actor, Entry},
+    storage::{
+        facilities,
+        rooms::{self, Published, Room, room},
+    },
+};
+use sea_orm::{EntityTrait, Set};
+use serde_json::json;
+
+use crate::App;
+
+/// Most days of slots in one answer.
+const MAX_DAYS: u64 = 31;
+
+/// A room to make.
+#[derive(Clone, Debug)]
+pub struct NewRoom {
+    /// Facility it is in.
+    pub facility_id: FacilityId,
+    /// What it is called.
+    pub name: String,
+    /// What one should know before coming.
+    pub description: Option<String>,
+    /// How long its cells are, in minutes.
+    pub grid_minutes: i32,
+    /// People that fit.
+    pub max_party_size: i32,
+    /// Bookable until this long before the start.
+    pub lead_minutes: i32,
+    /// Bookable from this many days before the date.
+    pub horizon_days: i32,
+    /// Can be cancelled until this long before the start.
+    pub cancel_until_minutes: i32,
+}
+
+/// A slot as a resident sees it.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Id.
+    pub id: SlotId,
+    /// When it starts.
+    pub starts_at: DateTime<Utc>,
+    /// When it ends, not included.
+    pub ends_at: DateTime<Utc>,
+    /// Units free.
+    pub free: u32,
+    /// Why it cannot be booked now, if it cannot.
+    pub not_bookable: Option<Code>,
+}
+
+/// Makes a room in a facility of `scope`.
+pub async fn create(app: &App, staff: StaffId, scope: &Scope, new: NewRoom) -> Result<Room, Error> {
+    let facility = facilities::find(app.db.read(), scope, new.facility_id).await?.ok_or(Code::NotFound)?;
+    create_in(app, Actor::Staff(staff), facility.org_path, new).await
+}
+
+/// Makes a room where the caller has the right to: for staff after their scope, and for seeding.
+pub async fn create_in(app: &App, actor: Actor, org_path: String, new: NewRoom) -> Result<Room, Error> {
+    let room = parse(app, org_path, new)?;
+    let (room, now) = (&room, app.env.now());
+    app.db
+        .in_tx("rooms.create", |tx| async move {
+            room::Entity::insert(row(room, now))
+                .exec_without_returning(tx.conn())
+                .await
+                .on_constraint("room_facility_name_key", || Code::RoomNameTaken.into())?;
+            audit::record(tx.conn(), &app.env, entry(actor, "room.create", room, json!({}))).await?;
+            tx.commit(()).await
+        })
+        .await?;
+    Ok(room.clone())
+}
+
+/// Publishes one day of a room: cells and slots come into being, again changes nothing.
+pub async fn publish_day(
+    app: &App,
+    actor: Actor,
+    room: &Room,
+    date: NaiveDate,
+    template: &[Span],
+) -> Result<Published, Error> {
+    let plan = &plan_day(room.grid, &[room.id], date, template, app.env.now())?;
+    app.db
+        .in_tx("rooms.publish", |tx| async move {
+            let published = rooms::publish(tx.conn(), &app.env, room, date, plan).await?;
+            if published.created > 0 {
+                let detail = json!({ "date": date, "slots": published.created });
+                audit::record(tx.conn(), &app.env, entry(actor, "room.publish", room, detail)).await?;
+            }
+            tx.commit(published).await
+        })
+        .await
+}
+
+/// A room in scope.
+pub async fn find(app: &App, scope: &Scope, id: RoomId) -> Result<Room, Error> {
+    Ok(rooms::find(app.db.read(), scope, id).await?.ok_or(Code::NotFound)?)
+}
+
+/// The rooms of a facility that residents may read.
+pub async fn of_facility(app: &App, facility: FacilityId) -> Result<Vec<Room>, Error> {
+    facilities::find_public(app.db.read(), facility).await?.ok_or(Code::NotFound)?;
+    rooms::of_facility(app.db.read(), facility).await
+}
+
+/// The slots of a room from `from` (today when absent) to `to` (six days on), both included.
+pub async fn slots(
+    app: &App,
+    id: RoomId,
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+) -> Result<Vec<Slot>, Error> {
+    let now = app.env.now();
+    let from = from.unwrap_or_else(|| local_date(now));
+    let to = to.unwrap_or_else(|| from + Days::new(6));
+    if to < from || to > from + Days::new(MAX_DAYS - 1) {
+        let (zh, en) = ("起止日期要按先后顺序，最多 31 天", "From and to are in order and at most 31 days.");
+        return Err(Refusal::field("to", "out_of_range", zh, en).into());
+    }
+    let room = rooms::find_public(app.db.read(), id).await?.ok_or(Code::NotFound)?;
+    let rows = rooms::slots(app.db.read(), id, from, to).await?;
+    let slots = rows.into_iter().map(|row| {
+        let free = u32::try_from(row.free).unwrap_or(0);
+        let not_bookable = match room.rules.check_start(row.starts_at, now) {
+            Err(refusal) => Some(refusal.code),
+            Ok(()) if free == 0 => Some(Code::SlotTaken),
+            Ok(()) => None,
+        };
+        Slot { id: row.id.into(), starts_at: row.starts_at, ends_at: row.ends_at, free, not_bookable }
+    });
+    Ok(slots.collect())
+}
+
+fn parse(app: &App, org_path: String, new: NewRoom) -> Result<Room, Refusal> {
+    let range = |field: &'static str, value: i32, most: u16| {
+        u16::try_from(value).ok().filter(|value| *value <= most).ok_or_else(|| {
+            let (zh, en) = (format!("要在 0 到 {most} 之间"), format!("Between 0 and {most}."));
+            Refusal::field(field, "out_of_range", zh, en)
+        })
+    };
+    let grid = u16::try_from(new.grid_minutes).ok().and_then(Grid::of_minutes).ok_or_else(|| {
+        Refusal::field("grid_minutes", "not_a_grid", "只能是 15、30 或 60", "15, 30 or 60.")
+    })?;
+    let max_party_size = range("max_party_size", new.max_party_size, 5_000)?;
+    if max_party_size == 0 {
+        return Err(Refusal::field("max_party_size", "out_of_range", "至少为 1", "At least 1."));
+    }
+    let name = short_text("name", Some(new.name))?;
+    let name = name.ok_or_else(|| Refusal::field("name", "required", "请填写名称", "A room has a name."))?;
+    Ok(Room {
+        id: app.env.id(),
+        facility_id: new.facility_id,
+        org_path,
+        name,
+        description: short_text("description", new.description)?,
+        grid,
+        rules: BookingRules {
+            max_party_size,
+            lead: Duration::minutes(range("lead_minutes", new.lead_minutes, 10_080)?.into()),
+            horizon_days: range("horizon_days", new.horizon_days, 365)?,
+            cancel_until: Duration::minutes(
+                range("cancel_until_minutes", new.cancel_until_minutes, 10_080)?.into(),
+            ),
+        },
+        version: 1,
+    })
+}
+
+fn row(room: &Room, now: DateTime<Utc>) -> room::ActiveModel {
+    let minutes = |time: Duration| i32::try_from(time.num_minutes()).unwrap_or(i32::MAX);
+    room::ActiveModel {
+        id: Set(room.id.0),
+        facility_id: Set(room.facility_id.0),
+        org_path: Set(room.org_path.clone()),
+        name: Set(room.name.clone()),
+        description: Set(room.description.clone()),
+        grid_minutes: Set(i16::try_from(room.grid.minutes()).unwrap_or(60)),
+        max_party_size: Set(room.rules.max_party_size.into()),
+        lead_minutes: Set(minutes(room.rules.lead)),
+        horizon_days: Set(room.rules.horizon_days.into()),
+        cancel_until_minutes: Set(minutes(room.rules.cancel_until)),
+        version: Set(room.version),
+        created_at: Set(now),
+        updated_at: Set(now),
+    }
+}
+
+fn entry(actor: Actor, action: &'static str, room: &Room, detail: serde_json::Value) -> Entry {
+    Entry {
+        actor,
+        action,
+        subject_kind: "room",
+        subject_id: Some(room.id.0),
+        org_path: room.org_path.clone(),
+        detail,
+    }
+}

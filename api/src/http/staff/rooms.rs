@@ -1,0 +1,214 @@
+//! Rooms and their bookings, for staff.
+
+use chrono::NaiveDate;
+use linli_domain::{
+    Refusal,
+    access::perm,
+    ids::{BookingId, FacilityId, RoomId},
+    rooms::Span,
+};
+use linli_store::audit::Actor;
+use poem::web::Data;
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+use uuid::Uuid;
+
+use super::Tag;
+use crate::{
+    App,
+    app::{bookings, rooms},
+    http::{
+        Problem,
+        auth::Staff,
+        idempotency::Idempotent,
+        paging,
+        v1::bookings::{CancelBooking, Cancelled},
+        wire::{self, Room},
+    },
+};
+
+/// Rooms.
+pub struct Rooms;
+
+/// A room to make
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct NewRoom {
+    facility_id: Uuid,
+    name: String,
+    /// What one should know before coming.
+    description: Option<String>,
+    /// Slots start and end on this grid: 15, 30 or 60 minutes.
+    #[oai(default = "thirty")]
+    grid_minutes: i32,
+    /// People that fit.
+    max_party_size: i32,
+    /// A slot can be booked until this long before its start.
+    #[oai(default)]
+    lead_minutes: i32,
+    /// A slot can be booked from this many days before its date.
+    #[oai(default = "fourteen")]
+    horizon_days: i32,
+    /// A booking can be cancelled until this long before its start.
+    #[oai(default)]
+    cancel_until_minutes: i32,
+}
+
+const fn thirty() -> i32 {
+    30
+}
+
+const fn fourteen() -> i32 {
+    14
+}
+
+/// When a slot starts and ends
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct SlotTimes {
+    /// `HH:MM`, on the grid of the room.
+    starts: String,
+    /// `HH:MM`, not included; `24:00` is the end of the day.
+    ends: String,
+}
+
+/// A day to publish
+#[derive(Object)]
+#[oai(deny_unknown_fields)]
+pub struct Day {
+    /// Local date.
+    date: NaiveDate,
+    #[oai(validator(min_items = 1, max_items = 200))]
+    slots: Vec<SlotTimes>,
+}
+
+/// What publishing a day did
+#[derive(Object)]
+pub struct Published {
+    /// Slots that are new.
+    created: i32,
+    /// Slots that were there already.
+    kept: i32,
+}
+
+/// A room was made.
+#[derive(ApiResponse)]
+pub enum Created {
+    /// Made.
+    #[oai(status = 201)]
+    Room(Json<Room>),
+}
+
+#[OpenApi(tag = "Tag::Rooms")]
+impl Rooms {
+    /// Makes a room
+    #[oai(path = "/rooms", method = "post", operation_id = "createRoom")]
+    async fn create(
+        &self,
+        app: Data<&App>,
+        staff: Staff<perm::RoomEdit>,
+        body: Json<NewRoom>,
+    ) -> Result<Created, Problem> {
+        let new = rooms::NewRoom {
+            facility_id: FacilityId(body.0.facility_id),
+            name: body.0.name,
+            description: body.0.description,
+            grid_minutes: body.0.grid_minutes,
+            max_party_size: body.0.max_party_size,
+            lead_minutes: body.0.lead_minutes,
+            horizon_days: body.0.horizon_days,
+            cancel_until_minutes: body.0.cancel_until_minutes,
+        };
+        let room = rooms::create(&app, staff.id, &staff.scope, new).await?;
+        Ok(Created::Room(Json(room.into())))
+    }
+
+    /// Shows a room
+    #[oai(path = "/rooms/:id", method = "get", operation_id = "getRoom")]
+    async fn get(
+        &self,
+        app: Data<&App>,
+        staff: Staff<perm::RoomRead>,
+        id: Path<Uuid>,
+    ) -> Result<Json<Room>, Problem> {
+        Ok(Json(rooms::find(&app, &staff.scope, RoomId(id.0)).await?.into()))
+    }
+
+    /// Publishes a day of a room
+    ///
+    /// Slots that are there already stay as they are, so it can be sent again.
+    #[oai(path = "/rooms/:id/publish", method = "post", operation_id = "publishRoomDay")]
+    async fn publish(
+        &self,
+        app: Data<&App>,
+        staff: Staff<perm::RoomEdit>,
+        id: Path<Uuid>,
+        body: Json<Day>,
+    ) -> Result<Json<Published>, Problem> {
+        let template = body.0.slots.iter().enumerate().map(parse_times).collect::<Result<Vec<_>, _>>()?;
+        let room = rooms::find(&app, &staff.scope, RoomId(id.0)).await?;
+        let actor = Actor::Staff(staff.id);
+        let published = rooms::publish_day(&app, actor, &room, body.0.date, &template).await?;
+        let count = |slots: usize| i32::try_from(slots).unwrap_or(i32::MAX);
+        Ok(Json(Published { created: count(published.created), kept: count(published.kept) }))
+    }
+
+    /// Lists the bookings of a room
+    ///
+    /// Those that start from `from` to `to`, local dates, both included; the earliest first.
+    #[oai(path = "/rooms/:id/bookings", method = "get", operation_id = "listRoomBookings")]
+    async fn list_bookings(
+        &self,
+        app: Data<&App>,
+        staff: Staff<perm::BookingRead>,
+        id: Path<Uuid>,
+        /// First local date.
+        from: Query<NaiveDate>,
+        /// Last local date.
+        to: Query<NaiveDate>,
+        /// Bookings on a page.
+        #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<Option<u32>>,
+        /// Where the page begins: `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<wire::Bookings>, Problem> {
+        let filters = ("room-bookings", id.0, from.0, to.0);
+        let after = cursor.0.map(|cursor| paging::open(&app, &filters, &cursor)).transpose()?;
+        let limit = limit.0.unwrap_or(paging::DEFAULT_LIMIT);
+        let rows =
+            bookings::list_of_room(&app, &staff.scope, RoomId(id.0), (from.0, to.0), after, limit).await?;
+        let (page, next) = paging::cut(rows, limit, |booking| (booking.starts_at, booking.id));
+        Ok(Json(wire::Bookings::new(&page, next.map(|at| paging::seal(&app, &filters, at)))))
+    }
+
+    /// Cancels a booking for the facility
+    #[oai(path = "/bookings/:id/cancel", method = "post", operation_id = "staffCancelBooking")]
+    async fn cancel_booking(
+        &self,
+        app: Data<&App>,
+        staff: Staff<perm::BookingEdit>,
+        id: Path<Uuid>,
+        #[oai(name = "Idempotency-Key")] key: Idempotent,
+        body: Json<CancelBooking>,
+    ) -> Result<Cancelled, Problem> {
+        let request = key.record(format!("staff:{}", staff.id), "bookings.cancel");
+        let by = (staff.id, &staff.scope);
+        let answered =
+            bookings::cancel_by_staff(&app, by, BookingId(id.0), body.0.reason, &request, wire::stored)
+                .await?;
+        Ok(answered.into())
+    }
+}
+
+fn parse_times((index, times): (usize, &SlotTimes)) -> Result<Span, Refusal> {
+    Span::parse(&times.starts, &times.ends).ok_or_else(|| {
+        let (zh, en) = (
+            "起止时间写作 09:00 和 10:30，先开始后结束",
+            "Times are written 09:00 and 10:30, start before end.",
+        );
+        Refusal::field(format!("slots[{index}]"), "not_a_span", zh, en)
+    })
+}

@@ -1,0 +1,175 @@
+//! Rooms, their published slots, and the cells that slots take.
+
+mod entities;
+mod publish;
+
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use linli_domain::{
+    access::Scope,
+    ids::{FacilityId, RoomId, SlotId, StockId},
+    inventory::Tag,
+    rooms::{BookingRules, Grid},
+};
+use sea_orm::{
+    ConnectionTrait, DbErr, FromQueryResult, QueryOrder, QuerySelect, Statement, entity::prelude::*,
+};
+
+use crate::{Error, ScopeCondition};
+
+pub use self::{
+    entities::{room, room_cell, slot, slot_cell},
+    publish::{Published, publish},
+};
+
+/// A room as use cases see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Id.
+    pub id: RoomId,
+    /// Facility it is in.
+    pub facility_id: FacilityId,
+    /// That facility's place in the organisation tree.
+    pub org_path: String,
+    /// What it is called.
+    pub name: String,
+    /// What one should know before coming.
+    pub description: Option<String>,
+    /// How long its cells are.
+    pub grid: Grid,
+    /// What it asks of a booking.
+    pub rules: BookingRules,
+    /// Grows with every edit.
+    pub version: i64,
+}
+
+impl TryFrom<room::Model> for Room {
+    type Error = Error;
+
+    fn try_from(row: room::Model) -> Result<Self, Error> {
+        let defect = || Error::internal("reading a room", "a number is out of range");
+        let grid = u16::try_from(row.grid_minutes).ok().and_then(Grid::of_minutes).ok_or_else(defect)?;
+        Ok(Self {
+            id: row.id.into(),
+            facility_id: row.facility_id.into(),
+            org_path: row.org_path,
+            name: row.name,
+            description: row.description,
+            grid,
+            rules: BookingRules {
+                max_party_size: u16::try_from(row.max_party_size).map_err(|_| defect())?,
+                lead: Duration::minutes(row.lead_minutes.into()),
+                horizon_days: u16::try_from(row.horizon_days).map_err(|_| defect())?,
+                cancel_until: Duration::minutes(row.cancel_until_minutes.into()),
+            },
+            version: row.version,
+        })
+    }
+}
+
+/// A room, by anyone.
+pub async fn find_public(conn: &impl ConnectionTrait, id: RoomId) -> Result<Option<Room>, Error> {
+    room::Entity::find_by_id(id.0).one(conn).await?.map(Room::try_from).transpose()
+}
+
+/// A room in scope.
+pub async fn find(conn: &impl ConnectionTrait, scope: &Scope, id: RoomId) -> Result<Option<Room>, Error> {
+    let found =
+        room::Entity::find_by_id(id.0).filter(scope.condition(room::Column::OrgPath)).one(conn).await?;
+    found.map(Room::try_from).transpose()
+}
+
+/// The rooms of a facility by name.
+pub async fn of_facility(conn: &impl ConnectionTrait, facility: FacilityId) -> Result<Vec<Room>, Error> {
+    let rows = room::Entity::find()
+        .filter(room::Column::FacilityId.eq(facility.0))
+        .order_by_asc(room::Column::Name)
+        .limit(MAX_ROOMS)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(Room::try_from).collect()
+}
+
+/// Rooms of one facility that are listed at the most.
+const MAX_ROOMS: u64 = 200;
+
+/// A slot with what is left of it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct SlotRow {
+    /// Id.
+    pub id: Uuid,
+    /// When it starts.
+    pub starts_at: DateTimeUtc,
+    /// When it ends, not included.
+    pub ends_at: DateTimeUtc,
+    /// Units free: what the scarcest of its cells has.
+    pub free: i32,
+}
+
+/// The slots of a room from `from` to `to` (both included), with what is free, as SQL has it now.
+pub async fn slots(
+    conn: &impl ConnectionTrait,
+    room: RoomId,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Vec<SlotRow>, DbErr> {
+    const SQL: &str = "SELECT slot.id, slot.starts_at, slot.ends_at, \
+           MIN(CASE WHEN stock.open THEN stock.capacity - stock.used ELSE 0 END) AS free \
+         FROM slot JOIN slot_cell ON slot_cell.slot_id = slot.id JOIN stock ON stock.id = slot_cell.stock_id \
+         WHERE slot.room_id = $1 AND slot.on_date >= $2 AND slot.on_date <= $3 \
+         GROUP BY slot.id, slot.starts_at, slot.ends_at ORDER BY slot.starts_at, slot.ends_at";
+    let values: [sea_orm::Value; 3] = [room.0.into(), from.into(), to.into()];
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), SQL, values);
+    SlotRow::find_by_statement(statement).all(conn).await
+}
+
+/// A slot with everything a booking of it needs; none of it changes once it is published.
+#[derive(Clone, Debug)]
+pub struct SlotPlan {
+    /// Id.
+    pub id: SlotId,
+    /// When it starts.
+    pub starts_at: DateTime<Utc>,
+    /// When it ends, not included.
+    pub ends_at: DateTime<Utc>,
+    /// Stocks a booking takes.
+    pub stocks: Vec<(Tag, StockId)>,
+}
+
+/// The plan of a slot of `room`.
+pub async fn slot_plan(
+    conn: &impl ConnectionTrait,
+    room: RoomId,
+    slot: SlotId,
+) -> Result<Option<SlotPlan>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        starts_at: DateTimeUtc,
+        ends_at: DateTimeUtc,
+        stock_id: Uuid,
+        tag: String,
+    }
+    const SQL: &str = "SELECT slot.starts_at, slot.ends_at, stock.id AS stock_id, stock.tag \
+         FROM slot JOIN slot_cell ON slot_cell.slot_id = slot.id JOIN stock ON stock.id = slot_cell.stock_id \
+         WHERE slot.id = $1 AND slot.room_id = $2";
+    let statement =
+        Statement::from_sql_and_values(conn.get_database_backend(), SQL, [slot.0.into(), room.0.into()]);
+    let rows = Row::find_by_statement(statement).all(conn).await?;
+    let Some(first) = rows.first() else { return Ok(None) };
+    let (starts_at, ends_at) = (first.starts_at, first.ends_at);
+    let stocks = rows.into_iter().map(|row| (Tag::from(row.tag), row.stock_id.into())).collect();
+    Ok(Some(SlotPlan { id: slot, starts_at, ends_at, stocks }))
+}
+
+/// The tags of every day from `from` on that has slots: what the reconciler goes through.
+pub async fn any_tags_from(conn: &impl ConnectionTrait, from: NaiveDate) -> Result<Vec<Tag>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        facility_id: Uuid,
+        on_date: Date,
+    }
+    const SQL: &str = "SELECT DISTINCT room.facility_id, slot.on_date \
+         FROM slot JOIN room ON room.id = slot.room_id WHERE slot.on_date >= $1";
+    let statement = Statement::from_sql_and_values(conn.get_database_backend(), SQL, [from.into()]);
+    let rows = Row::find_by_statement(statement).all(conn).await?;
+    Ok(rows.into_iter().map(|row| Tag::facility_day(row.facility_id.into(), row.on_date)).collect())
+}

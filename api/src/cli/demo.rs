@@ -15,7 +15,7 @@ use super::{Outcome, migrate, say};
 use crate::{
     App, Config,
     app::{
-        demo::{self, Seeded},
+        demo::{self, Bookable, Seeded},
         residents::profile,
         staff::bootstrap,
     },
@@ -171,6 +171,14 @@ async fn announce(args: &Args, app: &App, seeded: &Seeded, address: SocketAddr) 
     say(&format!("curl -s '{base}/v1/facilities/nearby?{here}&within_minutes=15&open_now=true'"));
     say("# the canteens, the nearest first");
     say(&format!("curl -s -G '{base}/v1/facilities/search?{here}' --data-urlencode 'q=食堂'"));
+    if let Some(Bookable { room, slot }) = seeded.bookable {
+        let body = json!({ "room_id": room.to_string(), "slot_ids": [slot.to_string()], "party_size": 2 });
+        say("# a room for tomorrow; the same line again answers the same booking");
+        say(&format!(
+            "curl -s '{base}/v1/bookings' -H 'Authorization: Bearer {resident}' -H 'Idempotency-Key: demo-1' \\\n  \
+             -H 'Content-Type: application/json' -d '{body}'"
+        ));
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! seeding again, after a restart or a kill, completes what is missing and changes nothing else.
 
 mod organisations;
+mod rooms;
 
 use linli_domain::{
     access::Scope,
@@ -20,6 +21,8 @@ use linli_store::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
+pub use self::rooms::Bookable;
+
 use self::organisations::Places;
 use crate::App;
 
@@ -33,6 +36,8 @@ pub struct Seeded {
     pub city: OrganisationId,
     /// A place in the middle of what was made.
     pub middle: Point,
+    /// A slot of tomorrow that is free.
+    pub bookable: Option<Bookable>,
 }
 
 /// Makes a city of `size` facilities, or completes it. The same seed makes the same city.
@@ -42,8 +47,10 @@ pub async fn seed(app: &App, size: usize, seed: u64, progress: Progress<'_>) -> 
     let places = organisations::seed(app, divisions, &city).await?;
     organisations::seed_service_areas(app, &city, &places).await?;
     seed_facilities(app, &city, &places, size, progress).await?;
+    let bookable = rooms::seed(app, &city, size, progress).await?;
     let communities = city.communities();
-    Ok(Seeded { city: places.first_city, middle: communities[communities.len() / 2].centre })
+    let middle = communities[communities.len() / 2].centre;
+    Ok(Seeded { city: places.first_city, middle, bookable })
 }
 
 async fn seed_facilities(

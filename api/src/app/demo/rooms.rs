@@ -1,0 +1,97 @@
+//! The rooms of a made city, and a week of slots in them.
+
+use std::collections::HashMap;
+
+use chrono::Days;
+use linli_domain::{
+    generator::{Generator, MadeFacility, RoomKind, SOURCE},
+    ids::{FacilityId, RoomId, SlotId},
+    rooms::Span,
+    time::local_date,
+};
+use linli_store::{
+    Error,
+    audit::Actor,
+    storage::{facilities::reference, rooms::Room},
+};
+
+use super::Progress;
+use crate::{
+    App,
+    app::rooms::{self, NewRoom},
+};
+
+/// Facilities that get rooms, however large the city is: publishing takes a transaction a day and room.
+const WITH_ROOMS: usize = 30;
+/// Days that are published, today included.
+const DAYS: u64 = 7;
+
+/// A slot that can be booked at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Bookable {
+    /// The room.
+    pub room: RoomId,
+    /// The slot, tomorrow.
+    pub slot: SlotId,
+}
+
+/// Makes the rooms of the first facilities that have any and publishes a week; answers a slot of tomorrow.
+pub(super) async fn seed(
+    app: &App,
+    city: &Generator<'_>,
+    size: usize,
+    progress: Progress<'_>,
+) -> Result<Option<Bookable>, Error> {
+    let made = city.facilities().take(size);
+    let with_rooms: Vec<MadeFacility> =
+        made.filter(|made| made.status.operates() && !made.rooms.is_empty()).take(WITH_ROOMS).collect();
+    let ids = with_rooms.iter().map(|made| made.external_id.as_str());
+    let stored = reference::any_by_external_ids(app.db.read(), SOURCE, ids).await?;
+    let mut first = None;
+    for (done, made) in with_rooms.iter().enumerate() {
+        let Some(facility) = stored.get(&made.external_id) else { continue };
+        let existing = rooms::of_facility(app, facility.id).await?;
+        let mut existing: HashMap<String, Room> =
+            existing.into_iter().map(|room| (room.name.clone(), room)).collect();
+        for kind in made.rooms {
+            let room = match existing.remove(kind.name) {
+                Some(room) => room,
+                None => {
+                    let new = new_room(facility.id, kind);
+                    rooms::create_in(app, Actor::System, facility.org_path.clone(), new).await?
+                }
+            };
+            publish(app, &room, kind).await?;
+            first.get_or_insert(room.id);
+        }
+        progress("rooms", done + 1, with_rooms.len());
+    }
+    let Some(room) = first else { return Ok(None) };
+    let tomorrow = local_date(app.env.now()) + Days::new(1);
+    let slots = rooms::slots(app, room, Some(tomorrow), Some(tomorrow)).await?;
+    let free = slots.into_iter().find(|slot| slot.not_bookable.is_none());
+    Ok(free.map(|slot| Bookable { room, slot: slot.id }))
+}
+
+fn new_room(facility_id: FacilityId, kind: &RoomKind) -> NewRoom {
+    let functions: Vec<_> = kind.bands.iter().map(|band| band.0).collect();
+    NewRoom {
+        facility_id,
+        name: kind.name.to_owned(),
+        description: Some(format!("【示例数据】一室多用：{}", functions.join("、"))),
+        grid_minutes: kind.grid_minutes.into(),
+        max_party_size: kind.max_party_size.into(),
+        lead_minutes: 0,
+        horizon_days: 30,
+        cancel_until_minutes: 30,
+    }
+}
+
+async fn publish(app: &App, room: &Room, kind: &RoomKind) -> Result<(), Error> {
+    let template: Vec<Span> = kind.slots().filter_map(|(start, end)| Span::new(start, end)).collect();
+    let today = local_date(app.env.now());
+    for date in today.iter_days().take(DAYS as usize) {
+        rooms::publish_day(app, Actor::System, room, date, &template).await?;
+    }
+    Ok(())
+}

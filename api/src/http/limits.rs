@@ -28,7 +28,7 @@ use super::{
     operations::{Audience, Operation, Operations},
     problem::Problem,
 };
-use crate::App;
+use crate::{App, app::sessions};
 
 /// SHA-256 of method, path and body, hexadecimal: what an idempotency key stands for.
 #[derive(Clone, Debug)]
@@ -82,20 +82,31 @@ impl Limits {
         Limited { limits: self, inner }
     }
 
-    /// Counts the request against its principal; the answer carries what is left.
-    fn rate(&self, request: &Request, address: ClientAddress) -> Result<Option<RateState>, Problem> {
-        // The token itself is the key, unread: whoever sends rubbish is limited by the rubbish and,
-        // since it changes nothing to send other rubbish, by the address too.
-        let token = request.headers().get(header::AUTHORIZATION).map(|value| key_of(value.as_bytes()));
-        let by_address = address.0.map(|address| key_of(address.to_string().as_bytes()));
-        let state = match (token, by_address) {
-            (Some(token), _) => check(&self.principals, token, self.app.config.http.rate_per_minute)?,
-            (None, Some(address)) => {
-                check(&self.addresses, address, self.app.config.http.anonymous_rate_per_minute)?
-            }
-            (None, None) => return Ok(None),
+    /// Counts the request against its principal, or against its address when no token of ours says
+    /// whose it is: invented tokens are one client, however many they are.
+    fn rate(
+        &self,
+        request: &Request,
+        audience: Audience,
+        address: ClientAddress,
+    ) -> Result<Option<RateState>, Problem> {
+        let http = &self.app.config.http;
+        if let Some(subject) = self.subject(request, audience) {
+            return check(&self.principals, key_of(subject.as_bytes()), http.rate_per_minute).map(Some);
+        }
+        // Without a socket (a test) there is nobody to count.
+        let Some(address) = address.0 else { return Ok(None) };
+        let key = key_of(address.to_string().as_bytes());
+        check(&self.addresses, key, http.anonymous_rate_per_minute).map(Some)
+    }
+
+    fn subject(&self, request: &Request, audience: Audience) -> Option<uuid::Uuid> {
+        let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+        let audience = match audience {
+            Audience::Resident => sessions::Audience::Resident,
+            Audience::Staff => sessions::Audience::Staff,
         };
-        Ok(Some(state))
+        sessions::signed_subject(&self.app, value.strip_prefix("Bearer ")?.trim(), audience)
     }
 
     const fn places(&self, audience: Audience) -> &Semaphore {
@@ -172,13 +183,13 @@ impl<E: Endpoint> Endpoint for Limited<E> {
         let address = client_address(&request, limits.app.config.http.trusted_proxies);
         request.set_data(address);
         limits.shrink();
-        let rate = limits.rate(&request, address)?;
         let operation = limits.operations.find(request.method(), request.uri().path());
+        let audience = operation.map_or(Audience::Resident, |operation| operation.audience);
+        let rate = limits.rate(&request, audience, address)?;
         match operation {
             Some(operation) => refuse_unknown_parameters(operation, &request)?,
             None => refuse_unknown_method(&limits.operations, &request)?,
         }
-        let audience = operation.map_or(Audience::Resident, |operation| operation.audience);
         let Ok(_place) = limits.places(audience).try_acquire() else {
             return Err(Problem::from(Refusal::new(Code::Unavailable).retry_after(1)).into());
         };

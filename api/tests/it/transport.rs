@@ -259,7 +259,7 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
         config.http.trusted_proxies = 1;
     })
     .await;
-    let token = rig.resident_token().await;
+    let token = rig.resident_with("13900000001").await;
     for left in ["2", "1", "0"] {
         let answer = send(rig.get("/v1/ping").bearer_auth(&token)).await;
         assert_eq!(answer.status, 200);
@@ -269,6 +269,11 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     let refused = send(rig.get("/v1/ping").bearer_auth(&token)).await;
     refused.is_problem(429, "rate_limited");
     assert_eq!(refused.header("ratelimit"), "\"default\";r=0");
+    // Another token of the same account is the same account; another account is not.
+    rig.clock.advance(chrono::Duration::seconds(1));
+    let again = rig.resident_with("13900000001").await;
+    assert_ne!(again, token);
+    send(rig.get("/v1/ping").bearer_auth(again)).await.is_problem(429, "rate_limited");
     let other = send(rig.get("/v1/ping").bearer_auth(rig.resident_token().await)).await;
     assert_eq!(other.status, 200, "another principal is not held responsible");
 
@@ -279,6 +284,16 @@ async fn who_asks_too_often_is_told_when_to_come_back() {
     }
     from("10.9.9.99, 203.0.113.7".to_owned()).await.is_problem(429, "rate_limited");
     assert_eq!(from("203.0.113.7, 203.0.113.8".to_owned()).await.status, 404);
+
+    // Inventing a new token for every request makes nobody a new client.
+    let invented = |n: i32| {
+        let request = rig.get("/v1/ping").header("x-forwarded-for", "203.0.113.9");
+        send(request.bearer_auth(format!("invented-{n}")))
+    };
+    for n in 0..5 {
+        invented(n).await.is_problem(401, "unauthenticated");
+    }
+    invented(6).await.is_problem(429, "rate_limited");
     rig.finish().await;
 }
 

@@ -15,6 +15,7 @@ mod rig;
 
 mod bookings;
 mod exchange;
+mod facilities;
 mod migrate;
 mod operations;
 mod operator;

@@ -1,22 +1,16 @@
-//! Entering a facility.
+//! Entering a facility: what is sent and answered. The operation stands beside the list, whose path it has.
 
 use linli_domain::{Code, access::perm, facility::FacilityStatus, ids::FacilityId};
 use linli_store::idempotency::{Begun, Stored};
-use poem::web::Data;
-use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
+use poem_openapi::{ApiResponse, Object, payload::Json};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     App,
     app::facilities::edit,
-    http::{
-        Problem, auth::Staff, etag::etag, facility::Profile, idempotency::Idempotent, staff::Tag, word::Word,
-    },
+    http::{Problem, auth::Staff, etag::etag, facility::Profile, idempotency::Idempotent, word::Word},
 };
-
-/// Entering.
-pub struct Create;
 
 /// A facility to be entered.
 #[derive(Debug, Object)]
@@ -55,35 +49,30 @@ pub enum Created {
     ),
 }
 
-#[OpenApi(tag = "Tag::Facilities")]
-impl Create {
-    /// Enters a facility
-    #[oai(path = "/facilities", method = "post", operation_id = "staffCreateFacility")]
-    async fn create(
-        &self,
-        app: Data<&App>,
-        staff: Staff<perm::FacilityEdit>,
-        #[oai(name = "Idempotency-Key")] key: Idempotent,
-        body: Json<NewFacility>,
-    ) -> Result<Created, Problem> {
-        let NewFacility { organisation_id, external_id, status, profile } = body.0;
-        let create = edit::Create {
-            organisation_id: organisation_id.into(),
-            external_id,
-            status: status.map_or(FacilityStatus::Open, |word| word.0),
-            facility: profile.parse(app.env.now())?,
-        };
-        let id = app.env.id::<FacilityId>();
-        let request = key.record(format!("staff:{}", staff.id), "facilities.create");
-        let answer = Stored { status: 201, answer: json!({ "id": id }) };
-        let begun = edit::create(&app, staff.id, &staff.scope, id, &create, &request, &answer).await?;
-        let (id, replayed) = match begun {
-            Begun::Fresh => (id.to_string(), None),
-            Begun::Replay(stored) => {
-                let id = stored.answer["id"].as_str().ok_or(Code::Internal)?.to_owned();
-                (id, Some("true".to_owned()))
-            }
-        };
-        Ok(Created::Created(Json(CreatedFacility { id, version: 1 }), etag(1), replayed))
-    }
+/// Enters it.
+pub(super) async fn create(
+    app: &App,
+    staff: &Staff<perm::FacilityEdit>,
+    key: Idempotent,
+    body: NewFacility,
+) -> Result<Created, Problem> {
+    let NewFacility { organisation_id, external_id, status, profile } = body;
+    let create = edit::Create {
+        organisation_id: organisation_id.into(),
+        external_id,
+        status: status.map_or(FacilityStatus::Open, |word| word.0),
+        facility: profile.parse(app.env.now())?,
+    };
+    let id = app.env.id::<FacilityId>();
+    let request = key.record(format!("staff:{}", staff.id), "facilities.create");
+    let answer = Stored { status: 201, answer: json!({ "id": id }) };
+    let begun = edit::create(app, staff.id, &staff.scope, id, &create, &request, &answer).await?;
+    let (id, replayed) = match begun {
+        Begun::Fresh => (id.to_string(), None),
+        Begun::Replay(stored) => {
+            let id = stored.answer["id"].as_str().ok_or(Code::Internal)?.to_owned();
+            (id, Some("true".to_owned()))
+        }
+    };
+    Ok(Created::Created(Json(CreatedFacility { id, version: 1 }), etag(1), replayed))
 }

@@ -1,4 +1,4 @@
-//! Lists of facilities.
+//! The facilities of a scope: listing them, and entering one.
 
 use linli_domain::{
     Refusal,
@@ -14,19 +14,21 @@ use sea_orm::EntityTrait;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::create::{self, Created, NewFacility};
 use crate::{
     App,
     http::{
         Problem,
         auth::Staff,
         facility::StaffFacility,
+        idempotency::Idempotent,
         paging::{self, DEFAULT_LIMIT},
         staff::Tag,
         word::Word,
     },
 };
 
-/// Listing facilities.
+/// Listing and entering facilities.
 pub struct List;
 
 /// A page of facilities.
@@ -101,6 +103,18 @@ impl List {
             items: rows.into_iter().map(StaffFacility::from).collect(),
             next_cursor: next.map(|id| paging::seal(&app, &shape, id)),
         }))
+    }
+
+    /// Enters a facility
+    #[oai(path = "/facilities", method = "post", operation_id = "staffCreateFacility")]
+    async fn create(
+        &self,
+        app: Data<&App>,
+        staff: Staff<perm::FacilityEdit>,
+        #[oai(name = "Idempotency-Key")] key: Idempotent,
+        body: Json<NewFacility>,
+    ) -> Result<Created, Problem> {
+        create::create(&app, &staff, key, body.0).await
     }
 }
 

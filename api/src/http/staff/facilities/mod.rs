@@ -12,7 +12,6 @@ mod reports;
 /// Operations on facilities.
 pub type Api = (
     list::List,
-    create::Create,
     edit::Edit,
     history::History,
     licences::Licences,
@@ -25,7 +24,6 @@ pub type Api = (
 pub const fn api() -> Api {
     (
         list::List,
-        create::Create,
         edit::Edit,
         history::History,
         licences::Licences,

@@ -26,6 +26,7 @@ pub struct Config {
     pub auth: Auth,
     pub vault: Vault,
     pub passwords: Passwords,
+    pub walking: Walking,
     pub log: Log,
 }
 
@@ -145,6 +146,37 @@ pub struct Passwords {
     pub queue: usize,
 }
 
+/// Who knows how long a walk really is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "named by default.toml")]
+pub enum WalkingProvider {
+    Estimate,
+    Amap,
+    Tencent,
+    Valhalla,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is documented once, in default.toml")]
+pub struct Walking {
+    pub provider: WalkingProvider,
+    pub url: String,
+    pub key: String,
+    pub timeout_ms: u64,
+}
+
+impl std::fmt::Debug for Walking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key is a secret.
+        f.debug_struct("Walking")
+            .field("provider", &self.provider)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each key is documented once, in default.toml")]
@@ -209,6 +241,11 @@ impl Config {
         if self.auth.signing_key.len() < 32 {
             return Err(ConfigError::Invalid(
                 "auth.signing_key (LINLI_AUTH_SIGNING_KEY) must have at least 32 characters".to_owned(),
+            ));
+        }
+        if self.walking.provider != WalkingProvider::Estimate && self.walking.url.is_empty() {
+            return Err(ConfigError::Invalid(
+                "walking.provider needs walking.url (LINLI_WALKING_URL)".to_owned(),
             ));
         }
         if self.environment == Environment::Production {

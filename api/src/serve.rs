@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     App,
-    app::{StartError, gate},
+    app::{StartError, discovery::catalogue, gate},
     http::{self, listener::GuardedListener},
     telemetry, worker,
 };
@@ -131,6 +131,7 @@ impl Running {
 pub async fn start(app: App, with_jobs: bool) -> Result<Running, StartError> {
     let mut running = Running::begin(app).await?;
     let Running { app, stop, tasks, .. } = &mut running;
+    tasks.spawn(catalogue::follow(app.clone(), stop.clone()));
     running.address = spawn(app, app.config.listen, http::endpoint(app, probes(app)), stop, tasks).await?;
     if with_jobs {
         running.work();

@@ -148,7 +148,7 @@ impl Division {
     }
 
     /// Whether this is a group that nobody says in an address (市辖区, 县).
-    fn is_group(&self) -> bool {
+    pub fn is_group(&self) -> bool {
         self.code.level() == Level::City && matches!(&*self.name, "市辖区" | "县")
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -38,7 +38,7 @@ pub enum EngineError {
 /// Nearby, text and suggestions over one catalogue.
 pub struct SearchEngine {
     analyzer: Arc<Analyzer>,
-    wordlist: Wordlist,
+    wordlist: OnceLock<Wordlist>,
     snapshot: ArcSwap<Snapshot>,
     index: TextIndex,
     /// Held while the next snapshot is made.
@@ -97,7 +97,7 @@ impl SearchEngine {
 
     fn over(analyzer: Arc<Analyzer>, snapshot: Snapshot, index: TextIndex, folder: Option<&Path>) -> Self {
         Self {
-            wordlist: Wordlist::new(&analyzer),
+            wordlist: OnceLock::new(),
             analyzer,
             snapshot: ArcSwap::from_pointee(snapshot),
             index,
@@ -113,6 +113,15 @@ impl SearchEngine {
             Some(folder) => Ok(self.snapshot().save(&folder.join(CATALOGUE))?),
             None => Ok(()),
         }
+    }
+
+    /// Loads what the first question would otherwise wait for.
+    pub fn warm(&self) {
+        self.wordlist();
+    }
+
+    fn wordlist(&self) -> &Wordlist {
+        self.wordlist.get_or_init(|| Wordlist::new(&self.analyzer))
     }
 
     /// The current catalogue.
@@ -177,8 +186,8 @@ impl SearchEngine {
         if folded.is_empty() {
             return Ok(Vec::new());
         }
-        let mut found = self.wordlist.beginning(&folded, SuggestionKind::Category, CATEGORIES);
-        found.extend(self.wordlist.beginning(&folded, SuggestionKind::Service, SERVICES));
+        let mut found = self.wordlist().beginning(&folded, SuggestionKind::Category, CATEGORIES);
+        found.extend(self.wordlist().beginning(&folded, SuggestionKind::Service, SERVICES));
         let places = self.index.divisions_beginning(&folded, PLACES)?;
         found.extend(places.into_iter().map(|(name, _)| Suggestion::place(name)));
         let snapshot = self.snapshot();

@@ -3,6 +3,7 @@
 pub mod bookings;
 pub mod calendar;
 pub mod demo;
+pub mod discovery;
 pub mod exchange;
 pub mod facilities;
 pub mod gate;
@@ -18,7 +19,7 @@ use linli_domain::ids::{RoomId, SlotId};
 use linli_store::{Db, DbOptions, Env, Vault, inventory::Inventory};
 use moka::future::Cache;
 
-use crate::{Config, http::signing::Keys};
+use crate::{Config, clients::walking::Walking, http::signing::Keys};
 
 /// The application: cheap to clone, the same in production and in tests.
 #[derive(Clone)]
@@ -50,6 +51,10 @@ pub struct Inner {
     pub slots: Cache<(RoomId, SlotId), bookings::Planned>,
     /// What is wrong at the moment, and whether the process is going down.
     pub health: crate::serve::Health,
+    /// The catalogue of this process.
+    pub discovery: discovery::Discovery,
+    /// Who knows real walks, if anybody.
+    pub walking: Option<Walking>,
 }
 
 impl Deref for App {
@@ -95,7 +100,8 @@ impl App {
         let blobs = Box::new(crate::clients::blobs::LocalFolder::new(config.data_dir.join("photos")));
         let inventory = gate::inventory(&config)?;
         let slots = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(1)).build();
-        let health = crate::serve::Health::default();
+        let (health, discovery) = (crate::serve::Health::default(), discovery::Discovery::default());
+        let walking = Walking::configured(&config.walking);
         Ok(Self(Arc::new(Inner {
             env,
             db,
@@ -109,6 +115,8 @@ impl App {
             inventory,
             slots,
             health,
+            discovery,
+            walking,
         })))
     }
 }

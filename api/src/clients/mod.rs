@@ -2,6 +2,8 @@
 
 pub mod blobs;
 
+pub mod walking;
+
 use std::time::Duration;
 
 /// The one outbound client, with bounds; clone it, it shares its pool.

@@ -14,6 +14,7 @@ mod process;
 mod rig;
 
 mod bookings;
+mod discovery;
 mod exchange;
 mod facilities;
 mod migrate;

@@ -205,6 +205,11 @@ impl Snapshot {
         self.slots.get(&id).copied()
     }
 
+    /// The version shown of a facility that is there.
+    pub fn version(&self, id: FacilityId) -> Option<i64> {
+        self.card(self.slot(id)?).map(|card| card.version)
+    }
+
     /// Identity and version of every facility that is there, for comparing with the truth.
     pub fn versions(&self) -> impl Iterator<Item = (FacilityId, i64)> {
         self.cards.iter().flatten().map(|card| (card.id, card.version))

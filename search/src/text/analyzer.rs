@@ -1,6 +1,6 @@
 //! The analyzer: texts into tokens, questions into what is wanted.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::OnceLock};
 
 use jieba_rs::{Jieba, TokenizeMode};
 
@@ -48,20 +48,27 @@ impl Query {
 
 /// Cuts, folds and spells Chinese text by one lexicon.
 pub struct Analyzer {
-    jieba: Jieba,
+    /// The general dictionary, loaded when the first text is cut: it takes a good part of a second.
+    jieba: OnceLock<Jieba>,
     lexicon: Lexicon,
     stop: HashSet<String>,
 }
 
 impl Analyzer {
-    /// An analyzer of this lexicon. Loads the general dictionary: make one and share it.
+    /// An analyzer of this lexicon: make one and share it.
     pub fn new(lexicon: Lexicon) -> Self {
-        let mut jieba = Jieba::new();
-        for word in lexicon.words() {
-            jieba.add_word(word, None, None);
-        }
         let stop = lexicon.stop_words().iter().cloned().collect();
-        Self { jieba, lexicon, stop }
+        Self { jieba: OnceLock::new(), lexicon, stop }
+    }
+
+    fn jieba(&self) -> &Jieba {
+        self.jieba.get_or_init(|| {
+            let mut jieba = Jieba::new();
+            for word in self.lexicon.words() {
+                jieba.add_word(word, None, None);
+            }
+            jieba
+        })
     }
 
     /// The lexicon.
@@ -72,7 +79,7 @@ impl Analyzer {
     /// The words of a text, compounds and their parts alike.
     pub fn words(&self, text: &str) -> Vec<String> {
         let folded = fold(text);
-        let cut = self.jieba.cut_for_search(&folded, true).into_iter();
+        let cut = self.jieba().cut_for_search(&folded, true).into_iter();
         cut.map(|token| token.word).filter(|word| !word.trim().is_empty()).map(str::to_owned).collect()
     }
 
@@ -86,7 +93,7 @@ impl Analyzer {
         let folded = fold(name);
         let mut tokens = NameTokens { grams: grams(&folded).collect(), ..NameTokens::default() };
         let mut starts = Vec::new();
-        for token in self.jieba.tokenize(&folded, TokenizeMode::Search, true) {
+        for token in self.jieba().tokenize(&folded, TokenizeMode::Search, true) {
             starts.push(token.start);
             if !token.word.trim().is_empty() {
                 tokens.words.push(token.word.to_owned());
@@ -119,7 +126,7 @@ impl Analyzer {
     /// pinyin typed with blanks: both are joined.
     fn plain_units(&self, folded: &str, units: &mut Vec<Unit>) {
         let mut joinable = false;
-        for token in self.jieba.cut(folded, true) {
+        for token in self.jieba().cut(folded, true) {
             let word = token.word.trim();
             if word.is_empty() {
                 // A blank joins pinyin but parts Chinese.

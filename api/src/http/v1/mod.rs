@@ -2,6 +2,7 @@
 
 pub(crate) mod bookings;
 pub(crate) mod calendar;
+mod discovery;
 mod facilities;
 mod rooms;
 mod system;
@@ -12,6 +13,7 @@ use poem_openapi::Tags;
 /// Everything under `/v1`.
 pub type Api = (
     system::System,
+    discovery::Discovery,
     bookings::Bookings,
     rooms::Rooms,
     facilities::Api,
@@ -23,6 +25,7 @@ pub type Api = (
 pub const fn api() -> Api {
     (
         system::System,
+        discovery::Discovery,
         bookings::Bookings,
         rooms::Rooms,
         facilities::api(),
@@ -38,6 +41,8 @@ pub enum Tag {
     Rooms,
     /// Bookings.
     Bookings,
+    /// What is near, what is meant, what is open.
+    Discovery,
     /// The service itself.
     System,
     /// Facilities, and what residents say about them.

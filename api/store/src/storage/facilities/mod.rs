@@ -124,6 +124,29 @@ pub async fn any_after(
     rows.into_iter().map(Stored::try_from).collect()
 }
 
+/// Id, version and status of all facilities, in order of id; for comparing what others hold.
+pub async fn any_versions_after(
+    conn: &impl ConnectionTrait,
+    after: Option<FacilityId>,
+    limit: u64,
+) -> Result<Vec<(FacilityId, i64, FacilityStatus)>, Error> {
+    let rows: Vec<(Uuid, i64, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Version, Column::Status])
+        .apply_if(after, |query, after| query.filter(Column::Id.gt(after.0)))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    let versions = rows.into_iter().map(|(id, version, status)| {
+        let status = FacilityStatus::parse(&status)
+            .ok_or_else(|| Error::internal("reading a facility's status", "not a status"))?;
+        Ok((id.into(), version, status))
+    });
+    versions.collect()
+}
+
 /// What staff narrow a list by.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {

@@ -71,6 +71,24 @@ pub async fn current(
         .await
 }
 
+/// What residents see on `date` of any of these facilities, the newest first.
+pub async fn current_of_any(
+    conn: &impl ConnectionTrait,
+    facilities: &[FacilityId],
+    date: NaiveDate,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::FacilityId.is_in(facilities.iter().map(|id| id.0)))
+        .filter(Column::WithdrawnAt.is_null())
+        .filter(Column::ShownFrom.lte(date))
+        .filter(Column::ShownTo.gte(date))
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await
+}
+
 /// What is shown or will be, the newest first.
 pub async fn upcoming(
     conn: &impl ConnectionTrait,

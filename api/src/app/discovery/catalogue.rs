@@ -1,0 +1,324 @@
+//! The catalogue feed: every `serve` keeps its own catalogue in step with SQL.
+//!
+//! It starts from the file the last run kept, or from the tables; compares versions once, and then
+//! follows the outbox with a cursor of its own, in memory. An event only says which facility to
+//! read again. A periodic comparison repairs what no event told, so two servers agree.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use linli_domain::{Event, calendar::Calendar, ids::FacilityId};
+use linli_search::{
+    SearchEngine,
+    catalogue::{Change, FeedCursor},
+    text::{Analyzer, Lexicon},
+};
+use linli_store::{
+    Error, outbox,
+    storage::{
+        calendar,
+        facilities::{self, Stored},
+    },
+};
+use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::document::document;
+use crate::{App, serve::Part};
+
+/// How often the outbox is asked; an edit is visible within two of these and a commit.
+const POLL: Duration = Duration::from_millis(300);
+/// How often versions are compared with SQL.
+const RECONCILE: Duration = Duration::from_mins(10);
+/// How often the catalogue is kept.
+const SAVE: Duration = Duration::from_mins(3);
+/// Facilities read at once.
+const PAGE: u64 = 1_000;
+/// Events read at once.
+const EVENTS: u32 = 1_000;
+
+/// Loads the catalogue and follows SQL until `stop`, then keeps what it has. Until it is loaded the
+/// process is not ready, from this call on.
+pub fn follow(app: App, stop: CancellationToken) -> impl Future<Output = ()> + Send {
+    app.health.set("catalogue", Part::Down("loading"));
+    run(app, stop)
+}
+
+async fn run(app: App, stop: CancellationToken) {
+    let Some(mut feed) = open(&app, &stop).await else { return };
+    // Nobody else fills it: there is one feed in a process.
+    let _ = app.discovery.0.set(Arc::clone(&feed.engine));
+    app.health.set("catalogue", Part::Ready);
+    let (mut reconciled, mut saved) = (Instant::now(), Instant::now());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(POLL) => {}
+        }
+        let mut outcome = feed.step(&app).await;
+        if outcome.is_ok() && reconciled.elapsed() > RECONCILE {
+            reconciled = Instant::now();
+            outcome = feed.reconcile(&app).await.map(drop);
+        }
+        if saved.elapsed() > SAVE {
+            saved = Instant::now();
+            feed.save().await;
+        }
+        let state = if outcome.is_ok() { Part::Ready } else { Part::Degraded("not following the database") };
+        if let Err(error) = outcome {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the catalogue could not follow the database"
+            );
+        }
+        app.health.set("catalogue", state);
+    }
+    feed.save().await;
+}
+
+/// Opens the feed, again and again until it succeeds.
+async fn open(app: &App, stop: &CancellationToken) -> Option<Feed> {
+    loop {
+        match Feed::open(app).await {
+            Ok(feed) => return Some(feed),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the catalogue could not be loaded");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
+struct Feed {
+    engine: Arc<SearchEngine>,
+    cursor: outbox::Cursor,
+    /// What was kept last, so that an unchanged catalogue is not kept again.
+    saved: Option<FeedCursor>,
+    /// Held as long as the folder is ours.
+    _folder: Option<Folder>,
+}
+
+impl Feed {
+    async fn open(app: &App) -> Result<Self, Error> {
+        let started = Instant::now();
+        let folder = Folder::claim(&app.config.data_dir.join("catalogue"));
+        let calendar = Arc::new(calendar::load(app.db.read()).await?);
+        // Taken before the tables are read: what commits meanwhile is seen twice, never missed.
+        let cursor = outbox::tail(app.db.read()).await?;
+        let kept = match &folder {
+            Some(folder) => load(folder.path.clone(), Arc::clone(&calendar)).await,
+            None => None,
+        };
+        let from_file = kept.is_some();
+        let engine = match kept {
+            Some(engine) => engine,
+            None => build(app, folder.as_ref().map(|folder| folder.path.clone()), calendar, cursor).await?,
+        };
+        let mut feed = Self { engine: Arc::new(engine), cursor, saved: None, _folder: folder };
+        if !feed.engine.snapshot().is_empty() {
+            let engine = Arc::clone(&feed.engine);
+            // The dictionary is loaded while versions are compared.
+            drop(spawn_blocking(move || engine.warm()));
+        }
+        if from_file {
+            feed.reconcile(app).await?;
+        } else {
+            feed.save().await;
+        }
+        tracing::info!(
+            catalogue.facilities = feed.engine.snapshot().len(),
+            catalogue.from_file = from_file,
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "the catalogue is loaded"
+        );
+        Ok(feed)
+    }
+
+    /// Takes up what the outbox tells, until there is no more.
+    async fn step(&mut self, app: &App) -> Result<(), Error> {
+        loop {
+            let entries = outbox::read_after(app.db.read(), self.cursor, EVENTS).await?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            let mut ids = HashSet::new();
+            for event in entries.iter().filter_map(|entry| entry.event) {
+                match event {
+                    Event::FacilityChanged(id) => _ = ids.insert(id),
+                    Event::CalendarChanged => {
+                        self.engine.set_calendar(Arc::new(calendar::load(app.db.read()).await?));
+                    }
+                    _ => {}
+                }
+            }
+            let (to, more) = (last.cursor, entries.len() == EVENTS as usize);
+            self.reread(app, ids.into_iter().collect(), to).await?;
+            self.cursor = to;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads these facilities again and shows what they are now.
+    async fn reread(&self, app: &App, ids: Vec<FacilityId>, cursor: outbox::Cursor) -> Result<(), Error> {
+        let snapshot = self.engine.snapshot();
+        let shown: HashMap<_, _> = ids.iter().filter_map(|id| Some((*id, snapshot.version(*id)?))).collect();
+        let mut changes = Vec::new();
+        for page in ids.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
+            let mut stored = HashMap::new();
+            for facility in facilities::any_by_ids(app.db.read(), page).await? {
+                stored.insert(facility.id, facility);
+            }
+            changes.extend(page.iter().filter_map(|id| change(*id, stored.get(id), shown.get(id).copied())));
+        }
+        self.apply(changes, cursor).await
+    }
+
+    async fn apply(&self, changes: Vec<Change>, cursor: outbox::Cursor) -> Result<(), Error> {
+        let engine = Arc::clone(&self.engine);
+        let cursor = FeedCursor { xid: cursor.xid, seq: cursor.seq };
+        let applied = spawn_blocking(move || engine.apply(&changes, cursor)).await;
+        applied
+            .map_err(|error| Error::internal("applying changes to the catalogue", error))?
+            .map_err(|error| Error::internal("applying changes to the catalogue", error))
+    }
+
+    /// Compares every version with SQL and repairs what differs; says how many did.
+    async fn reconcile(&mut self, app: &App) -> Result<usize, Error> {
+        let cursor = outbox::tail(app.db.read()).await?;
+        let snapshot = self.engine.snapshot();
+        let mut shown: HashMap<FacilityId, i64> = snapshot.versions().collect();
+        let mut differing = Vec::new();
+        let mut after = None;
+        loop {
+            let page = facilities::any_versions_after(app.db.read(), after, 20 * PAGE).await?;
+            let Some((last, ..)) = page.last() else { break };
+            after = Some(*last);
+            for (id, version, status) in page {
+                let is_shown = shown.remove(&id);
+                if is_shown != status.listed().then_some(version) {
+                    differing.push(id);
+                }
+            }
+        }
+        differing.extend(shown.into_keys());
+        let count = differing.len();
+        if count > 0 {
+            tracing::info!(catalogue.repaired = count, "the catalogue differed from the database");
+        }
+        metrics::counter!("linli_catalogue_repaired_total").increment(count as u64);
+        // What was read is at least as new as `cursor`, and an older one is followed again.
+        self.reread(app, differing, cursor.max(self.cursor)).await?;
+        Ok(count)
+    }
+
+    /// Keeps the catalogue, if it changed.
+    async fn save(&mut self) {
+        let cursor = self.engine.snapshot().cursor();
+        metrics::gauge!("linli_catalogue_facilities").set(self.engine.snapshot().len() as f64);
+        if self.saved == Some(cursor) {
+            return;
+        }
+        let engine = Arc::clone(&self.engine);
+        match spawn_blocking(move || engine.save()).await {
+            Ok(Ok(())) => self.saved = Some(cursor),
+            Ok(Err(error)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the catalogue could not be kept");
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "keeping the catalogue broke off")
+            }
+        }
+    }
+}
+
+/// What to do about a facility, given what SQL says and which version is shown.
+fn change(id: FacilityId, stored: Option<&Stored>, shown: Option<i64>) -> Option<Change> {
+    match stored.and_then(document) {
+        Some(document) if shown == Some(document.version) => None,
+        Some(document) => Some(Change::Upsert(Box::new(document))),
+        None => shown.map(|_| Change::Remove(id)),
+    }
+}
+
+/// The engine that the last run kept, if it can still be used.
+async fn load(folder: PathBuf, calendar: Arc<Calendar>) -> Option<SearchEngine> {
+    let loaded = spawn_blocking(move || SearchEngine::load(analyzer(), calendar, &folder)).await.ok()?;
+    loaded.unwrap_or_else(|error| {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the kept catalogue is unusable; building anew"
+        );
+        None
+    })
+}
+
+/// The engine of everything in the tables.
+async fn build(
+    app: &App,
+    folder: Option<PathBuf>,
+    calendar: Arc<Calendar>,
+    cursor: outbox::Cursor,
+) -> Result<SearchEngine, Error> {
+    let (pages, mut received) = mpsc::channel::<Vec<Stored>>(4);
+    let generation = app.env.id();
+    let cursor = FeedCursor { xid: cursor.xid, seq: cursor.seq };
+    let building = spawn_blocking(move || {
+        let pages = std::iter::from_fn(|| received.blocking_recv());
+        let documents = pages.flatten().filter_map(|stored| document(&stored));
+        SearchEngine::build(analyzer(), calendar, generation, cursor, documents, folder.as_deref())
+    });
+    let read = read_all(app, pages).await;
+    // Even when reading broke off, the builder must be out of the folder before anyone tries again.
+    let built = building.await.map_err(|error| Error::internal("building the catalogue", error))?;
+    read?;
+    built.map_err(|error| Error::internal("building the catalogue", error))
+}
+
+async fn read_all(app: &App, pages: mpsc::Sender<Vec<Stored>>) -> Result<(), Error> {
+    let mut after = None;
+    loop {
+        let page = facilities::any_after(app.db.read(), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.id);
+        // The builder only stops listening when it failed, and then says why itself.
+        if pages.send(page).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+fn analyzer() -> Arc<Analyzer> {
+    Arc::new(Analyzer::new(Lexicon::shipped()))
+}
+
+/// A folder that this process alone keeps its catalogue in.
+struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Claims it; `None` if it cannot be written or another process has it, and nothing is kept.
+    fn claim(path: &Path) -> Option<Self> {
+        let lock = std::fs::create_dir_all(path).and_then(|()| File::create(path.join("lock")));
+        let claimed = lock.and_then(|lock| lock.try_lock().map(|()| lock).map_err(Into::into));
+        match claimed {
+            Ok(lock) => Some(Self { path: path.to_owned(), _lock: lock }),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the catalogue will not be kept: its folder cannot be claimed"
+                );
+                None
+            }
+        }
+    }
+}

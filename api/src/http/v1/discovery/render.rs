@@ -1,0 +1,232 @@
+//! Writing answers: the part of a hit that is the same for everyone was serialised when the
+//! facility changed, and only what depends on the question is written round it.
+
+use std::fmt::Write;
+
+use linli_domain::{
+    Vocabulary,
+    facility::Category,
+    geo::{CIRCUITY, Datum, WalkProfile},
+    time,
+};
+use linli_search::{
+    Answer, Counts, Facets, Hit,
+    catalogue::{Facts, Openings},
+};
+use linli_store::storage::facilities::notice;
+
+use crate::clients::walking::{Walk, Walked};
+
+/// How the person sees the answer.
+#[derive(Clone, Copy)]
+pub struct View {
+    pub datum: Datum,
+    pub profile: WalkProfile,
+}
+
+/// A page of hits; `walked` are the walks a router knows, hit by hit.
+pub fn page(answer: &Answer, view: View, walked: Option<&Walked>, next_cursor: Option<&str>) -> String {
+    // A hit takes about 700 bytes.
+    let mut out = String::with_capacity(400 + answer.hits.len() * 800);
+    out.push('{');
+    hits(&mut out, answer, view, walked);
+    if let Some(cursor) = next_cursor {
+        // A cursor is base64url and needs no escaping.
+        put(&mut out, format_args!(",\"next_cursor\":\"{cursor}\""));
+    }
+    put(&mut out, format_args!(",\"coord\":\"{}\"", view.datum));
+    walk_method(&mut out, view.profile, walked);
+    if let Some(counts) = &answer.facets {
+        facets(&mut out, counts);
+    }
+    if let Some(metres) = answer.widened_to_m {
+        put(&mut out, format_args!(",\"widened_to_m\":{metres:.0}"));
+    }
+    if answer.relaxed {
+        out.push_str(",\"relaxed\":true");
+    }
+    out.push('}');
+    out
+}
+
+/// The first screen.
+pub fn home(
+    categories: &[(Category, Answer)],
+    view: View,
+    notices: &[notice::Model],
+    degraded: &[&'static str],
+) -> String {
+    let mut out = String::from("{\"categories\":[");
+    for (at, (category, answer)) in categories.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let (total, open) = answer.facets.as_ref().map_or((0, 0), |facets| (facets.total, facets.open));
+        put(
+            &mut out,
+            format_args!("{comma}{{\"category\":\"{category}\",\"count\":{total},\"open\":{open},"),
+        );
+        hits(&mut out, answer, view, None);
+        out.push('}');
+    }
+    put(&mut out, format_args!("],\"coord\":\"{}\"", view.datum));
+    walk_method(&mut out, view.profile, None);
+    let notices: Vec<_> = notices
+        .iter()
+        .map(|n| serde_json::json!({ "facility_id": n.facility_id.to_string(), "kind": n.kind, "title": n.title }))
+        .collect();
+    put(
+        &mut out,
+        format_args!(
+            ",\"notices\":{},\"degraded\":{}}}",
+            serde_json::json!(notices),
+            serde_json::json!(degraded)
+        ),
+    );
+    out
+}
+
+fn hits(out: &mut String, answer: &Answer, view: View, walked: Option<&Walked>) {
+    out.push_str("\"items\":[");
+    let mut first = true;
+    for (at, hit) in answer.hits.iter().enumerate() {
+        let Some((facts, card)) = answer.snapshot.facts(hit.slot).zip(answer.snapshot.card(hit.slot)) else {
+            continue;
+        };
+        if !first {
+            out.push(',');
+        }
+        first = false;
+        out.push_str(card.open_json());
+        place(out, facts, hit, view, walked.and_then(|walked| walked.walks[at]));
+        opening(out, facts, &answer.openings);
+        out.push('}');
+    }
+    out.push(']');
+}
+
+fn place(out: &mut String, facts: &Facts, hit: &Hit, view: View, walk: Option<Walk>) {
+    let Some(point) = facts.point else { return };
+    let (lat, lng) = point.in_datum(view.datum);
+    put(out, format_args!(",\"location\":{{\"lat\":{lat},\"lng\":{lng}}}"));
+    if let Some(metres) = hit.distance_m() {
+        let minutes = walk.map_or_else(|| view.profile.minutes(metres), |walk| walk.minutes);
+        put(out, format_args!(",\"distance_m\":{metres:.0},\"walk_minutes\":{:.0}", minutes.ceil()));
+    }
+}
+
+fn opening(out: &mut String, facts: &Facts, openings: &Openings) {
+    let state = openings.state(facts);
+    let word = match openings.is_open(facts) {
+        Some(true) => "open",
+        Some(false) => "closed",
+        None => "unknown",
+    };
+    put(out, format_args!(",\"open\":{{\"state\":\"{word}\""));
+    // While it takes nobody in, its hours change nothing.
+    if let Some(at) = state.next_change.filter(|_| facts.status.operates()) {
+        put(out, format_args!(",\"next_change\":\"{}\"", time::local(at).format("%Y-%m-%dT%H:%M:%S+08:00")));
+    }
+    if let Some(reason) = &state.reason {
+        put(out, format_args!(",\"reason\":{}", serde_json::Value::from(reason.as_str())));
+    }
+    put(out, format_args!(",\"calendar_known\":{}}}", state.calendar_known));
+}
+
+fn walk_method(out: &mut String, profile: WalkProfile, walked: Option<&Walked>) {
+    match walked {
+        Some(walked) => {
+            put(out, format_args!(",\"walk\":{{\"method\":\"{}\",\"profile\":\"{profile}\"}}", walked.method))
+        }
+        None => put(
+            out,
+            format_args!(
+                ",\"walk\":{{\"method\":\"estimate\",\"factor\":{CIRCUITY},\"profile\":\"{profile}\"}}"
+            ),
+        ),
+    }
+}
+
+fn facets(out: &mut String, facets: &Facets) {
+    put(out, format_args!(",\"facets\":{{\"total\":{},\"open\":{}", facets.total, facets.open));
+    counts(out, "category", &facets.categories);
+    counts(out, "accessible", &facets.accessibility);
+    counts(out, "fee_kind", &facets.fee_kinds);
+    counts(out, "mode", &facets.modes);
+    out.push('}');
+}
+
+fn counts<V: Vocabulary>(out: &mut String, name: &str, counts: &Counts<V>) {
+    put(out, format_args!(",\"{name}\":["));
+    for (at, (word, count)) in counts.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        put(out, format_args!("{comma}{{\"value\":\"{}\",\"count\":{count}}}", word.as_str()));
+    }
+    out.push(']');
+}
+
+fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a string takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use linli_domain::{calendar::Calendar, geo::Point};
+    use linli_search::{
+        Ask, Filter, Reach, SearchEngine, Sort,
+        catalogue::FeedCursor,
+        sample,
+        text::{Analyzer, Lexicon},
+    };
+    use poem_openapi::types::{ParseFromJSON, ToJSON};
+
+    use super::*;
+    use crate::http::v1::discovery::wire::{FacilityPage, Home};
+
+    fn answer() -> Answer {
+        let analyzer = Arc::new(Analyzer::new(Lexicon::shipped()));
+        let engine = SearchEngine::build(
+            analyzer,
+            Arc::new(Calendar::shipped()),
+            uuid::Uuid::nil(),
+            FeedCursor::default(),
+            sample::city(200, 0.01),
+            None,
+        )
+        .unwrap();
+        let now = "2026-02-14T02:00:00Z".parse().unwrap();
+        engine.nearby(&Ask {
+            origin: Point::wgs84(sample::CENTRE.0, sample::CENTRE.1),
+            reach: Some(Reach::Minutes(15.0)),
+            profile: WalkProfile::Elder,
+            filter: Filter::default(),
+            sort: Sort::OpenFirst,
+            facets: true,
+            widen: false,
+            after: None,
+            limit: 50,
+            open_at: now,
+            now,
+        })
+    }
+
+    #[test]
+    fn what_is_written_is_what_the_document_says() {
+        let answer = answer();
+        assert!(answer.hits.len() > 10);
+        let view = View { datum: Datum::Gcj02, profile: WalkProfile::Elder };
+        let written = page(&answer, view, None, Some("abc"));
+        let value: serde_json::Value = serde_json::from_str(&written).unwrap();
+        let read = FacilityPage::parse_from_json(Some(value.clone()))
+            .unwrap_or_else(|error| panic!("{}", error.into_message()));
+        assert_eq!(read.to_json().unwrap(), value, "no member is missing from the document");
+        assert_eq!(value["items"][0]["open"]["state"], "open");
+        assert!(value["items"][0]["walk_minutes"].as_i64().unwrap() <= 15);
+
+        let home: serde_json::Value =
+            serde_json::from_str(&home(&[(Category::Sports, answer)], view, &[], &["notices"])).unwrap();
+        let read = Home::parse_from_json(Some(home.clone()))
+            .unwrap_or_else(|error| panic!("{}", error.into_message()));
+        assert_eq!(read.to_json().unwrap(), home);
+    }
+}

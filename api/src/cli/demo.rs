@@ -155,17 +155,21 @@ async fn announce(args: &Args, app: &App, seeded: &Seeded, address: SocketAddr) 
     let staff = bootstrap::token(app, DEMO_STAFF, DEMO_TOKEN_S).await?;
     let base = format!("http://{address}");
     let gate = if app.config.gate == GateKind::Redis { "redis" } else { "open" };
+    let (lat, lng) = seeded.middle.in_datum(Datum::Gcj02);
     if args.json {
+        let bookable = seeded.bookable.as_ref();
         say(&json!({
             "base_url": base, "resident_token": resident, "staff_token": staff,
             "partner_key": null, "partner_secret": null, "gate": gate,
+            "here": format!("lat={lat:.4}&lng={lng:.4}&coord=gcj02"),
+            "room_id": bookable.map(|bookable| bookable.room.to_string()),
+            "slot_id": bookable.map(|bookable| bookable.slot.to_string()),
         })
         .to_string());
         return Ok(());
     }
-    say(&format!("Linli is at {base} (docs: {base}/docs/v1, gate: {gate})"));
+    say(&format!("Linli is at {base} (docs: {base}/docs, gate: {gate})"));
     say(&format!("resident token: {resident}\nstaff token:    {staff}\n"));
-    let (lat, lng) = seeded.middle.in_datum(Datum::Gcj02);
     let here = format!("lat={lat:.4}&lng={lng:.4}&coord=gcj02");
     say("# what is within a quarter of an hour's walk and open now");
     say(&format!("curl -s '{base}/v1/facilities/nearby?{here}&within_minutes=15&open_now=true'"));

@@ -18,6 +18,7 @@ mod exchange;
 mod migrate;
 mod operations;
 mod operator;
+mod people;
 mod readme;
 mod shutdown;
 mod transport;

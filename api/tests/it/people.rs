@@ -39,6 +39,8 @@ const RIGHTS: &[(&str, Option<Permission>)] = &[
     ("staffListRoles", Some(Permission::StaffRead)),
     ("staffGiveRole", Some(Permission::StaffEdit)),
     ("staffTakeRole", Some(Permission::StaffEdit)),
+    ("importFacilities", Some(Permission::FacilityImport)),
+    ("exportFacilities", Some(Permission::FacilityExport)),
     ("staffReadAudit", Some(Permission::AuditRead)),
     ("staffLookUpResidents", Some(Permission::ResidentRead)),
     ("staffGetResident", Some(Permission::ResidentRead)),
@@ -464,7 +466,7 @@ both!(an_altered_audit_breaks_its_seal, async |rig| {
     assert_eq!(broken.len(), 1);
 });
 
-/// Seeds a person and then searches everything that is stored or said to others.
+// Seeds a person and then searches everything that is stored or said to others.
 both!(personal_data_stays_where_it_belongs, async |rig| {
     let personal = ["13612345678", "136-1234", "11010519491231002X", "诸葛孔明"];
     let token = rig.resident_with(personal[0]).await;

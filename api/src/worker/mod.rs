@@ -7,7 +7,7 @@ mod consumer;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use linli_store::{Error, lease, retention};
+use linli_store::{Error, audit_seal, lease, retention};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -35,6 +35,25 @@ pub struct Job {
 pub fn jobs() -> Vec<Job> {
     let mut jobs = vec![
         // One entry per job, beside the context that owns it.
+        Job {
+            name: "vault_keys",
+            period: Duration::from_secs(60),
+            // Every process must know a new data key before it becomes active.
+            leased: false,
+            run: |app| Box::pin(async move { app.vault.reload(&app.db).await.map(|()| false) }),
+        },
+        Job {
+            name: "audit_seal",
+            period: Duration::from_secs(30),
+            leased: true,
+            run: |app| Box::pin(audit_seal::seal(&app.db, &app.env)),
+        },
+        Job {
+            name: "erasure",
+            period: Duration::from_secs(600),
+            leased: true,
+            run: |app| Box::pin(crate::app::residents::erasure::run(app)),
+        },
         Job {
             name: "retention",
             period: Duration::from_mins(10),

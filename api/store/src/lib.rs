@@ -8,6 +8,7 @@
 //! Invariant: SQL is the truth; whatever else holds state (gate, index, snapshot) can be rebuilt from it.
 
 pub mod audit;
+pub mod audit_seal;
 pub mod db;
 pub mod env;
 pub mod error;

@@ -39,6 +39,46 @@ pub const PERIODS: &[Period] = &[
         only: "",
         why: "a consumer that was away a week starts over from the tables",
     },
+    Period {
+        table: "refresh_token",
+        key: "digest",
+        column: "issued_at",
+        days: 190,
+        only: "",
+        why: "no session goes unrenewed longer than 180 days",
+    },
+    Period {
+        table: "session",
+        key: "id",
+        column: "expires_at",
+        days: 30,
+        only: "",
+        why: "residents and auditors may ask about a sign-in of last month",
+    },
+    Period {
+        table: "session",
+        key: "id",
+        column: "revoked_at",
+        days: 30,
+        only: "",
+        why: "the same for one that was ended early",
+    },
+    Period {
+        table: "failed_attempt",
+        key: "key",
+        column: "last_at",
+        days: 1,
+        only: "",
+        why: "an hour without attempts forgives them anyway",
+    },
+    Period {
+        table: "family_link",
+        key: "id",
+        column: "expires_at",
+        days: 7,
+        only: "accepted_at IS NULL",
+        why: "an invitation nobody accepted is of no use",
+    },
 ];
 
 /// Rows deleted in one statement, so that no lock is held for long.

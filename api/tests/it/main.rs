@@ -20,6 +20,7 @@ mod facilities;
 mod migrate;
 mod operations;
 mod operator;
+mod people;
 mod readme;
 mod shutdown;
 mod transport;

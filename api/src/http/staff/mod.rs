@@ -1,19 +1,34 @@
 //! Operations of staff, one file per small resource, each with its permission in the signature.
 
+mod accounts;
+mod auth;
 mod calendar;
 mod exchange;
 mod facilities;
+mod organisations;
+mod residents;
 mod rooms;
 mod system;
 
 use poem_openapi::Tags;
 
+/// Operations on organisations, accounts and residents.
+type People = (auth::Auth, organisations::Organisations, accounts::Accounts, residents::Residents);
+
 /// Everything under `/staff/v1`.
-pub type Api = (system::System, rooms::Rooms, facilities::Api, exchange::Exchange, calendar::Calendar);
+pub type Api =
+    (system::System, rooms::Rooms, facilities::Api, exchange::Exchange, calendar::Calendar, People);
 
 /// The parts of the API.
 pub const fn api() -> Api {
-    (system::System, rooms::Rooms, facilities::api(), exchange::Exchange, calendar::Calendar)
+    (
+        system::System,
+        rooms::Rooms,
+        facilities::api(),
+        exchange::Exchange,
+        calendar::Calendar,
+        (auth::Auth, organisations::Organisations, accounts::Accounts, residents::Residents),
+    )
 }
 
 /// Sections of the document.
@@ -29,4 +44,14 @@ pub enum Tag {
     Exchange,
     /// The statutory calendar.
     Calendar,
+    /// Signing in and out, and one's own account.
+    Auth,
+    /// Organisations and service areas.
+    Organisations,
+    /// Staff accounts and roles.
+    Accounts,
+    /// The audit trail.
+    Audit,
+    /// Residents and households.
+    Residents,
 }

@@ -1,9 +1,12 @@
 //! Operations of residents and the public, one file per small resource.
 
+pub(crate) mod auth;
 pub(crate) mod bookings;
 pub(crate) mod calendar;
 mod discovery;
 mod facilities;
+mod family;
+mod me;
 mod rooms;
 mod system;
 mod vocabulary;
@@ -19,6 +22,7 @@ pub type Api = (
     facilities::Api,
     vocabulary::Words,
     calendar::Calendar,
+    (auth::Auth, me::Me, family::Family),
 );
 
 /// The parts of the API.
@@ -31,6 +35,7 @@ pub const fn api() -> Api {
         facilities::api(),
         vocabulary::Words,
         calendar::Calendar,
+        (auth::Auth, me::Me, family::Family),
     )
 }
 
@@ -49,4 +54,8 @@ pub enum Tag {
     Facilities,
     /// The statutory calendar.
     Calendar,
+    /// Signing in and out.
+    Auth,
+    /// One's own record, family and favourites.
+    Me,
 }

@@ -1,0 +1,185 @@
+//! Seals over the audit: one chain of digests per organisation, made after the fact.
+//!
+//! The sealer takes the entries that carry no seal yet, whatever order they became visible in, and
+//! closes each organisation's share with a digest over its entries and the seal before. Whoever
+//! alters, adds or removes a sealed entry breaks the chain from there on. The last seal of a chain
+//! is only as safe as a copy of it kept elsewhere, so every seal is also a log line.
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use sea_orm::{
+    ActiveValue::Set, Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, entity::prelude::*,
+    sea_query::Expr,
+};
+use serde_json::Value;
+
+use crate::{Db, Env, Error, audit};
+
+/// The seal table.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "audit_seal")]
+pub struct Model {
+    /// Path of the organisation whose entries it covers.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub chain: String,
+    /// Number within the chain, from 1.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub seq: i64,
+    /// Entries it covers.
+    pub entries: i64,
+    /// Digest of the seal before; empty for the first.
+    pub previous: Vec<u8>,
+    /// Digest over all of it.
+    pub digest: Vec<u8>,
+    /// When it was made.
+    pub sealed_at: DateTimeUtc,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Entries sealed in one step.
+const BATCH: u64 = 500;
+/// Seals checked with one query.
+const PAGE: u64 = 200;
+
+/// A seal that does not fit what it covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The chain.
+    pub chain: String,
+    /// The seal.
+    pub seq: i64,
+}
+
+/// Seals a batch of entries; `true` when there may be more. Run by one worker at a time: two would
+/// collide on the number of a seal, and one of them would be undone.
+pub async fn seal(db: &Db, env: &Env) -> Result<bool, Error> {
+    db.in_tx("audit.seal", |tx| async move {
+        let entries = audit::Entity::find()
+            .filter(audit::Column::SealSeq.is_null())
+            .order_by_asc(audit::Column::Id)
+            .limit(BATCH)
+            .all(tx.conn())
+            .await?;
+        let more = entries.len() as u64 == BATCH;
+        let mut chains: BTreeMap<String, Vec<audit::Model>> = BTreeMap::new();
+        for entry in entries {
+            chains.entry(entry.org_path.clone()).or_default().push(entry);
+        }
+        for (chain, entries) in chains {
+            close(tx.conn(), env, chain, &entries).await?;
+        }
+        tx.commit(more).await
+    })
+    .await
+}
+
+async fn close(
+    tx: &impl ConnectionTrait,
+    env: &Env,
+    chain: String,
+    entries: &[audit::Model],
+) -> Result<(), DbErr> {
+    let last =
+        Entity::find().filter(Column::Chain.eq(chain.as_str())).order_by_desc(Column::Seq).one(tx).await?;
+    let (seq, previous) = last.map_or((1, Vec::new()), |last| (last.seq + 1, last.digest));
+    let digest = digest_of(&chain, seq, &previous, entries);
+    tracing::info!(audit.seq = seq, audit.digest = hex::encode(&digest), "a part of the audit is sealed");
+    let row = ActiveModel {
+        chain: Set(chain),
+        seq: Set(seq),
+        entries: Set(i64::try_from(entries.len()).unwrap_or(i64::MAX)),
+        previous: Set(previous),
+        digest: Set(digest),
+        sealed_at: Set(env.now()),
+    };
+    Entity::insert(row).exec_without_returning(tx).await?;
+    audit::Entity::update_many()
+        .col_expr(audit::Column::SealSeq, Expr::value(seq))
+        .filter(audit::Column::Id.is_in(entries.iter().map(|entry| entry.id)))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Checks every chain; answers how many seals there are and which do not fit.
+pub async fn verify(conn: &impl ConnectionTrait) -> Result<(u64, Vec<Broken>), DbErr> {
+    let (mut count, mut broken) = (0, Vec::new());
+    let mut before: Option<Model> = None;
+    loop {
+        let mut query = Entity::find().order_by_asc(Column::Chain).order_by_asc(Column::Seq).limit(PAGE);
+        if let Some(last) = &before {
+            let later = Column::Chain.gt(last.chain.as_str());
+            let same =
+                Condition::all().add(Column::Chain.eq(last.chain.as_str())).add(Column::Seq.gt(last.seq));
+            query = query.filter(Condition::any().add(later).add(same));
+        }
+        let seals = query.all(conn).await?;
+        if seals.is_empty() {
+            return Ok((count, broken));
+        }
+        for seal in seals {
+            count += 1;
+            if !fits(conn, before.as_ref(), &seal).await? {
+                broken.push(Broken { chain: seal.chain.clone(), seq: seal.seq });
+            }
+            before = Some(seal);
+        }
+    }
+}
+
+async fn fits(conn: &impl ConnectionTrait, before: Option<&Model>, seal: &Model) -> Result<bool, DbErr> {
+    let entries = audit::Entity::find()
+        .filter(audit::Column::OrgPath.eq(seal.chain.as_str()))
+        .filter(audit::Column::SealSeq.eq(seal.seq))
+        .order_by_asc(audit::Column::Id)
+        .all(conn)
+        .await?;
+    let before = before.filter(|before| before.chain == seal.chain);
+    let (seq, previous) = before.map_or((1, &[][..]), |before| (before.seq + 1, &before.digest[..]));
+    Ok(seal.seq == seq
+        && seal.previous == previous
+        && usize::try_from(seal.entries) == Ok(entries.len())
+        && seal.digest == digest_of(&seal.chain, seal.seq, previous, &entries))
+}
+
+fn digest_of(chain: &str, seq: i64, previous: &[u8], entries: &[audit::Model]) -> Vec<u8> {
+    let mut digest = Context::new(&SHA256);
+    // Every part with its length, so that no two contents read the same.
+    let mut part = |bytes: &[u8]| {
+        digest.update(&(bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+    };
+    part(chain.as_bytes());
+    part(&seq.to_be_bytes());
+    part(previous);
+    for entry in entries {
+        part(entry.id.as_bytes());
+        part(&entry.at.timestamp_micros().to_be_bytes());
+        part(entry.actor_kind.as_bytes());
+        part(entry.actor_id.map(Uuid::into_bytes).as_ref().map_or(&[][..], |id| &id[..]));
+        part(entry.action.as_bytes());
+        part(entry.subject_kind.as_bytes());
+        part(entry.subject_id.map(Uuid::into_bytes).as_ref().map_or(&[][..], |id| &id[..]));
+        part(entry.org_path.as_bytes());
+        part(canonical(&entry.detail).to_string().as_bytes());
+    }
+    digest.finish().as_ref().to_vec()
+}
+
+/// PostgreSQL keeps the keys of JSON in an order of its own, so they are sorted here.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted: BTreeMap<_, _> =
+                map.iter().map(|(key, value)| (key.clone(), canonical(value))).collect();
+            Value::Object(sorted.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
+        other => other.clone(),
+    }
+}

@@ -160,6 +160,7 @@ impl Rooms {
     ///
     /// Those that start from `from` to `to`, local dates, both included; the earliest first.
     #[oai(path = "/rooms/:id/bookings", method = "get", operation_id = "listRoomBookings")]
+    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the operation")]
     async fn list_bookings(
         &self,
         app: Data<&App>,

@@ -157,8 +157,11 @@ impl Tally {
     }
 }
 
-/// Everyone at once: `asks` are (bench, key, needs).
-async fn crowd(tag: &'static str, asks: Vec<(Bench, String, Vec<(StockId, u32)>)>) -> Tally {
+/// Who asks where, under which key, for what.
+type Ask = (Bench, String, Vec<(StockId, u32)>);
+
+/// Everyone at once.
+async fn crowd(tag: &'static str, asks: Vec<Ask>) -> Tally {
     let tasks: Vec<_> = asks
         .into_iter()
         .map(|(bench, key, needs)| tokio::spawn(async move { bench.claim(&key, tag, &needs).await }))

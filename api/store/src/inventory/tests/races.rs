@@ -7,11 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::*;
 
 /// `n` different people want the same.
-fn all_want(
-    benches: &[Bench],
-    n: usize,
-    needs: &[(StockId, u32)],
-) -> Vec<(Bench, String, Vec<(StockId, u32)>)> {
+fn all_want(benches: &[Bench], n: usize, needs: &[(StockId, u32)]) -> Vec<Ask> {
     (0..n).map(|i| (benches[i % benches.len()].clone(), format!("key-{i}"), needs.to_vec())).collect()
 }
 
@@ -34,14 +30,14 @@ on_both!(two_hundred_at_once_are_one_success_behind_redis, async |db: &Db| {
 on_both!(without_guard_and_check_the_same_race_oversells, async |db: &Db| {
     match db.backend() {
         DbBackend::Postgres => {
-            Bench::open(db).run("ALTER TABLE stock DROP CONSTRAINT stock_used_check").await
+            Bench::open(db).run("ALTER TABLE stock DROP CONSTRAINT stock_used_check").await;
         }
         _ => Bench::open(db).run("PRAGMA ignore_check_constraints = ON").await,
     }
     let inventory = Inventory::new(Arc::new(OpenGate), InventoryOptions { at_once: 8 }).unguarded();
     let bench = Bench { inventory: Arc::new(inventory), ..Bench::open(db) };
     let slot = bench.stocks("day", &[1]).await[0];
-    let tally = crowd("day", all_want(&[bench.clone()], 50, &[(slot, 1)])).await;
+    let tally = crowd("day", all_want(std::slice::from_ref(&bench), 50, &[(slot, 1)])).await;
     assert!(tally.claimed > 1 && bench.oversold().await, "the race test cannot see an oversell: {tally:?}");
 });
 
@@ -49,7 +45,7 @@ on_both!(the_check_alone_also_holds, async |db: &Db| {
     let inventory = Inventory::new(Arc::new(OpenGate), InventoryOptions { at_once: 8 }).unguarded();
     let bench = Bench { inventory: Arc::new(inventory), ..Bench::open(db) };
     let slot = bench.stocks("day", &[1]).await[0];
-    let tally = crowd("day", all_want(&[bench.clone()], 20, &[(slot, 1)])).await;
+    let tally = crowd("day", all_want(std::slice::from_ref(&bench), 20, &[(slot, 1)])).await;
     assert_eq!((tally.claimed, tally.other.len()), (1, 19), "refused as a failure, but refused");
     assert!(!bench.oversold().await);
 });

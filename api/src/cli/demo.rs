@@ -179,7 +179,7 @@ async fn announce(args: &Args, app: &App, seeded: &Seeded, address: SocketAddr) 
         let body = json!({ "room_id": room.to_string(), "slot_ids": [slot.to_string()], "party_size": 2 });
         say("# a room for tomorrow; the same line again answers the same booking");
         say(&format!(
-            "curl -s '{base}/v1/bookings' -H 'Authorization: Bearer {resident}' -H 'Idempotency-Key: demo-1' \\\n  \
+            "curl -s '{base}/v1/bookings' -H 'Authorization: Bearer {resident}' -H 'Idempotency-Key: demo-{slot}' \\\n  \
              -H 'Content-Type: application/json' -d '{body}'"
         ));
     }

@@ -9,7 +9,10 @@ use linli_store::{
     Error, OnConstraint, ScopeCondition, Tx, audit,
     storage::staff::{account, assignment},
 };
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::OnConflict,
+};
 use serde_json::json;
 
 use super::{entry, organisations::open_in_scope};
@@ -134,6 +137,12 @@ pub(super) async fn any_give(
         given_by: Set(None),
         given_at: Set(app.env.now()),
     };
-    assignment::Entity::insert(row).on_conflict_do_nothing().exec_without_returning(tx.conn()).await?;
+    // Whoever holds the role already keeps it. The shorthand of sea-orm would name the primary key
+    // alone, and an assignment held already meets the other one.
+    let held = [assignment::Column::StaffId, assignment::Column::Role, assignment::Column::OrganisationId];
+    assignment::Entity::insert(row)
+        .on_conflict(OnConflict::columns(held).do_nothing().to_owned())
+        .exec_without_returning(tx.conn())
+        .await?;
     Ok(())
 }

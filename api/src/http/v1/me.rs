@@ -38,7 +38,7 @@ pub struct Me;
 /// One's own record.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
-pub struct Profile {
+pub struct OwnRecord {
     /// Id.
     id: String,
     /// Name.
@@ -63,7 +63,7 @@ pub enum ProfileAnswer {
     /// The record.
     #[oai(status = 200)]
     Ok(
-        Json<Profile>,
+        Json<OwnRecord>,
         /// Version, for `If-Match`.
         #[oai(header = "ETag")]
         String,
@@ -223,7 +223,7 @@ fn parse(app: &App, patch: &ProfilePatch) -> Result<profile::ProfileChange, Prob
 
 fn render(app: &App, row: resident::Model) -> Result<ProfileAnswer, Problem> {
     let person = residents::open(app, &row)?;
-    let profile = Profile {
+    let profile = OwnRecord {
         id: row.id.to_string(),
         name: person.name.map(|name| name.expose().to_owned()),
         phone: person.phone.map(|phone| phone.expose().to_owned()),

@@ -17,7 +17,8 @@ use crate::http::word::Word;
 
 /// A place in the datum of the question.
 #[derive(Object)]
-pub struct Place {
+
+pub struct Position {
     lat: f64,
     lng: f64,
 }
@@ -25,7 +26,7 @@ pub struct Place {
 /// Whether one can go in.
 #[derive(Enum)]
 #[oai(rename_all = "snake_case")]
-pub enum OpenState {
+pub enum Door {
     /// Open.
     Open,
     /// Closed.
@@ -38,7 +39,7 @@ pub enum OpenState {
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Opening {
-    state: OpenState,
+    state: Door,
     /// When that changes, RFC 3339.
     next_change: Option<String>,
     /// Why the hours are not the usual ones.
@@ -66,7 +67,7 @@ pub struct FacilityHit {
     carrier_level: Option<Word<CarrierLevel>>,
     status: Word<FacilityStatus>,
     phone: Option<String>,
-    location: Option<Place>,
+    location: Option<Position>,
     /// As the crow flies, in metres.
     distance_m: Option<i32>,
     /// On foot, rounded up; see `walk` for how it was found.

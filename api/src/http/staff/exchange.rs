@@ -54,26 +54,26 @@ pub(super) struct ImportReport {
     /// Whether anything was written.
     written: bool,
     /// Rows read.
-    rows: u64,
+    rows: i64,
     /// Facilities entered, or that would be.
-    created: u64,
+    created: i64,
     /// Facilities that were there and differed.
-    updated: u64,
+    updated: i64,
     /// Facilities that were there and did not differ.
-    unchanged: u64,
+    unchanged: i64,
     /// Rows that were refused.
-    refused: u64,
+    refused: i64,
     /// Why, in the order of the file.
     errors: Vec<ImportError>,
     /// Mistakes beyond those told.
-    errors_left_out: u64,
+    errors_left_out: i64,
 }
 
 /// One mistake in a file.
 #[derive(Object)]
 pub(super) struct ImportError {
     /// Line on which the row begins (CSV) or the feature ends (GeoJSON).
-    line: u64,
+    line: i64,
     /// The column, with the place inside its cell.
     field: String,
     /// Stable code.
@@ -88,14 +88,28 @@ impl From<Report> for ImportReport {
     fn from(report: Report) -> Self {
         let Report { written, rows, created, updated, unchanged, refused, errors, errors_left_out } = report;
         let errors = errors.into_iter().map(ImportError::from).collect();
-        Self { written, rows, created, updated, unchanged, refused, errors, errors_left_out }
+        Self {
+            written,
+            rows: count(rows),
+            created: count(created),
+            updated: count(updated),
+            unchanged: count(unchanged),
+            refused: count(refused),
+            errors,
+            errors_left_out: count(errors_left_out),
+        }
     }
 }
 
 impl From<RowError> for ImportError {
     fn from(RowError { line, field, code, zh, en }: RowError) -> Self {
-        Self { line, field, code: code.to_owned(), zh, en }
+        Self { line: count(line), field, code: code.to_owned(), zh, en }
     }
+}
+
+/// A count as JavaScript can read it; no file has that many rows.
+fn count(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 /// A file that is made while it is sent.

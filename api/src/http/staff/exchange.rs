@@ -15,7 +15,7 @@ use poem_openapi::{
     ApiResponse, Enum, Object, OpenApi,
     param::Query,
     payload::{Binary, Json, Payload},
-    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
 use uuid::Uuid;
 
@@ -139,9 +139,11 @@ impl IntoResponse for ExportFile {
 
 impl ApiResponse for ExportFile {
     fn meta() -> MetaResponses {
-        let schema_ref = <Binary<Vec<u8>> as Payload>::schema_ref;
-        let content = ["text/csv", "application/geo+json"]
-            .map(|content_type| MetaMediaType { content_type, schema: schema_ref() });
+        let table = <Binary<Vec<u8>> as Payload>::schema_ref();
+        // A client reads whatever ends in +json as JSON, so the document must not call it a string.
+        let collection = MetaSchemaRef::Inline(Box::new(MetaSchema::new("object")));
+        let content = [("text/csv", table), ("application/geo+json", collection)]
+            .map(|(content_type, schema)| MetaMediaType { content_type, schema });
         MetaResponses {
             responses: vec![MetaResponse {
                 description: "The file.",

@@ -231,10 +231,10 @@ both!(bad_questions_are_refused_with_stable_codes, async |rig| {
         );
     }
     let long = "食".repeat(101);
-    for question in ["", "%20", "%F0%9F%98%80", "%00", &long] {
+    for question in ["", "%20", "%F0%9F%98%80", "%00", "\"'();--", &long] {
         get(rig, &format!("/v1/facilities/search?q={question}")).await.is_problem(422, "invalid_input");
     }
-    for question in ["的", "\"'();--", "AND%20OR", "%2Bname:[*%20TO%20*]", "lnst", "食堂😀"] {
+    for question in ["的", "AND%20OR", "%2Bname:[*%20TO%20*]", "lnst", "食堂😀"] {
         get(rig, &format!("/v1/facilities/search?q={question}")).await.ok();
         get(rig, &format!("/v1/facilities/suggest?q={question}")).await.ok();
     }

@@ -22,6 +22,7 @@ pub struct Get;
 
 /// The facility, or that it is still as the caller knows it.
 #[derive(ApiResponse)]
+#[expect(clippy::large_enum_variant, reason = "made once per answer and rendered at once")]
 pub enum Found {
     /// The facility.
     #[oai(status = 200)]

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 
+# One worker: with two threads, CPython 3.11 now and then loses count inside `ast` and the run dies.
 EXAMPLES = 20
 SECONDS = 300
 READY_WITHIN = 120
@@ -59,7 +60,7 @@ def run_schemathesis(schemathesis, document, origin, token, budget):
     command = [
         schemathesis, "run", str(document), "--origin", origin, "--no-color",
         "--header", f"Authorization: Bearer {token}",
-        "--max-examples", str(EXAMPLES), "--seed", SEED, "--workers", "2", "--no-shrink",
+        "--max-examples", str(EXAMPLES), "--seed", SEED, "--workers", "1", "--no-shrink",
         "--phases", "examples,coverage,fuzzing", "--generation-database", "none",
         "--request-timeout", "20", "--continue-on-failure", "--warnings", "off",
         "--checks", ",".join(CHECKS),

@@ -20,6 +20,7 @@ use crate::{
     index::{Stamp, TextIndex},
     nearby::nearby,
     rank::ranked,
+    source::{Meeting, TextSource, Wanted, at_once},
     suggest::{Suggestion, SuggestionKind, Wordlist},
     text::{Analyzer, Query, fold},
 };
@@ -161,23 +162,42 @@ impl SearchEngine {
         self.analyzer.query(question)
     }
 
-    /// What is meant. When nothing meets every wish, what meets all but one, and the answer says so.
+    /// What is meant, looked up in the embedded index.
     pub fn search(&self, query: &Query, ask: &Ask) -> Result<Answer, EngineError> {
-        let snapshot = self.snapshot();
-        let answer = ranked(&snapshot, ask, &self.index.meeting_all(query)?);
-        // A later page of a relaxed list finds nothing that meets every wish either, and goes on here.
-        let nothing = answer.hits.is_empty() && query.units.len() > 1;
-        if !nothing || (ask.after.is_some() && !self.is_relaxed(&snapshot, query, ask)?) {
-            return Ok(answer);
-        }
-        let relaxed = ranked(&snapshot, ask, &self.index.meeting_most(query)?);
-        Ok(Answer { relaxed: true, ..relaxed })
+        at_once(self.search_in(&self.index, query, ask))
     }
 
-    /// Whether the list that a later page belongs to is a relaxed one.
-    fn is_relaxed(&self, snapshot: &Arc<Snapshot>, query: &Query, ask: &Ask) -> Result<bool, EngineError> {
+    /// What is meant, looked up in `source`. When nothing meets every wish, what meets all but one,
+    /// and the answer says so.
+    pub async fn search_in<S: TextSource>(
+        &self,
+        source: &S,
+        query: &Query,
+        ask: &Ask,
+    ) -> Result<Answer, S::Error>
+    where
+        S::Error: From<EngineError>,
+    {
+        let snapshot = self.snapshot();
+        let listed = Ask { facets: ask.facets && S::WHOLE, ..ask.clone() };
+        let wanted = |meeting| Wanted { snapshot: &snapshot, query, meeting, ask };
+        let met = source.find(&wanted(Meeting::All)).await?;
+        let mut meeting = Meeting::All;
+        let mut answer = ranked(&snapshot, &listed, &met);
+        let nothing = answer.hits.is_empty() && query.units.len() > 1;
+        // A later page of a relaxed list finds nothing that meets every wish either, and goes on here.
         let first = Ask { after: None, facets: false, limit: 1, ..ask.clone() };
-        Ok(ranked(snapshot, &first, &self.index.meeting_all(query)?).hits.is_empty())
+        if nothing && (ask.after.is_none() || ranked(&snapshot, &first, &met).hits.is_empty()) {
+            meeting = Meeting::AllButOne;
+            let met = source.find(&wanted(meeting)).await?;
+            answer = Answer { relaxed: true, ..ranked(&snapshot, &listed, &met) };
+        }
+        if ask.facets && !S::WHOLE {
+            // Counts need everything that was met, which is here, by the same tokens.
+            let all = at_once(self.index.find(&wanted(meeting)))?;
+            answer.facets = ranked(&snapshot, ask, &all).facets;
+        }
+        Ok(answer)
     }
 
     /// How to go on from what was typed, at most ten, nearest facilities first.

@@ -13,14 +13,17 @@ mod document;
 mod engine;
 mod filter;
 mod index;
+pub mod meili;
 mod nearby;
 mod order;
 mod rank;
 #[doc(hidden)]
 pub mod sample;
 mod sift;
+mod source;
 mod suggest;
 pub mod text;
+mod tokens;
 
 pub use answer::{Answer, Ask, Reach};
 pub use document::{FacilityDocument, ServiceDocument};
@@ -29,4 +32,5 @@ pub use filter::{Counts, Facets, Filter};
 pub use nearby::nearby;
 pub use order::{Hit, Place, Sort};
 pub use rank::TextHit;
+pub use source::{Meeting, TextSource, Wanted};
 pub use suggest::{Suggestion, SuggestionKind};

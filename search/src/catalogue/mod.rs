@@ -26,7 +26,10 @@ pub use facts::{Card, Facts};
 pub use openings::Openings;
 pub use persist::PersistError;
 
-use crate::{distance::on_sphere, document::FacilityDocument};
+use crate::{
+    distance::{chord_2_of_metres, on_sphere},
+    document::FacilityDocument,
+};
 use schedules::Schedules;
 
 /// A facility's place in the catalogue.
@@ -238,6 +241,12 @@ impl Snapshot {
     /// The statutory calendar that hours are read by.
     pub fn calendar(&self) -> &Arc<Calendar> {
         &self.calendar
+    }
+
+    /// How many facilities are within so many metres; counting ends at `at_most`.
+    pub(crate) fn count_within(&self, origin: Point, radius_m: f64, at_most: usize) -> usize {
+        let within = self.tree.locate_within_distance(on_sphere(origin), chord_2_of_metres(radius_m));
+        within.take(at_most).count()
     }
 
     pub(crate) fn tree(&self) -> &RTree<Leaf> {

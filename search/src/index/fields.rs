@@ -1,17 +1,12 @@
-//! The fields of the index, and a document's tokens in them.
+//! The fields of the index.
 
-use linli_domain::Vocabulary;
 use tantivy::{
     TantivyDocument, Term,
     schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions},
     tokenizer::{PreTokenizedString, Token},
 };
 
-use crate::{
-    catalogue::Slot,
-    document::FacilityDocument,
-    text::{Analyzer, fold},
-};
+use crate::{catalogue::Slot, tokens::DocumentTokens};
 
 pub(super) const SLOT: &str = "slot";
 
@@ -75,79 +70,24 @@ impl Fields {
         Term::from_field_u64(self.slot, u64::from(slot))
     }
 
-    pub(super) fn document(
-        &self,
-        analyzer: &Analyzer,
-        slot: Slot,
-        facility: &FacilityDocument,
-    ) -> TantivyDocument {
+    pub(super) fn document(&self, slot: Slot, tokens: DocumentTokens) -> TantivyDocument {
         let mut document = TantivyDocument::new();
         document.add_u64(self.slot, u64::from(slot));
-        for name in facility.names() {
-            document.add_text(self.exact, without_blanks(name));
-            let tokens = analyzer.name(name);
-            add_tokens(&mut document, self.name, tokens.words);
-            add_tokens(&mut document, self.gram, tokens.grams);
-            add_tokens(&mut document, self.pinyin, tokens.spellings);
-            add_tokens(&mut document, self.concept, concept_names(analyzer, analyzer.concepts(name)));
+        for name in &tokens.exact {
+            document.add_text(self.exact, name);
         }
-        for service in &facility.services {
-            add_tokens(&mut document, self.offer, analyzer.words(&service.name));
-            add_tokens(
-                &mut document,
-                self.offer_concept,
-                concept_names(analyzer, analyzer.concepts(&service.name)),
-            );
+        for division in &tokens.division {
+            document.add_text(self.division, division);
         }
-        for category in &facility.categories {
-            add_tokens(&mut document, self.offer, analyzer.words(category.zh()));
-        }
-        add_tokens(
-            &mut document,
-            self.offer_concept,
-            concept_names(analyzer, bound_concepts(analyzer, facility)),
-        );
-        for division in &facility.divisions {
-            document.add_text(self.division, without_blanks(division));
-            add_tokens(&mut document, self.place, analyzer.words(division));
-            // 采荷 is how people say 采荷街道.
-            add_tokens(&mut document, self.place, short_division(division).map(fold));
-        }
-        add_tokens(&mut document, self.place, analyzer.words(&facility.address));
+        add_tokens(&mut document, self.name, tokens.name);
+        add_tokens(&mut document, self.gram, tokens.gram);
+        add_tokens(&mut document, self.pinyin, tokens.pinyin);
+        add_tokens(&mut document, self.concept, tokens.concept);
+        add_tokens(&mut document, self.offer, tokens.offer);
+        add_tokens(&mut document, self.offer_concept, tokens.offer_concept);
+        add_tokens(&mut document, self.place, tokens.place);
         document
     }
-}
-
-/// A folded text without blanks: how whole names are compared.
-pub(super) fn without_blanks(text: &str) -> String {
-    fold(text).split_whitespace().collect()
-}
-
-/// The name of a division without its kind.
-fn short_division(name: &str) -> Option<&str> {
-    const KINDS: [&str; 9] =
-        ["社区居委会", "社区居民委员会", "村委会", "居委会", "街道", "社区", "区", "镇", "乡"];
-    KINDS.iter().find_map(|kind| name.strip_suffix(kind)).filter(|short| short.chars().count() >= 2)
-}
-
-/// Concepts that follow from facts, whatever the facility is called.
-fn bound_concepts(analyzer: &Analyzer, facility: &FacilityDocument) -> Vec<usize> {
-    let modes = facility.modes();
-    let accessible = !facility.accessibility.is_empty();
-    let concepts = analyzer.lexicon().concepts().iter().enumerate();
-    let bound = concepts.filter(|(_, concept)| {
-        (concept.accessible && accessible)
-            || concept
-                .category
-                .as_deref()
-                .is_some_and(|name| facility.categories.iter().any(|c| c.as_str() == name))
-            || concept.mode.as_deref().is_some_and(|name| modes.iter().any(|mode| mode.as_str() == name))
-    });
-    bound.map(|(id, _)| id).collect()
-}
-
-fn concept_names(analyzer: &Analyzer, ids: Vec<usize>) -> impl Iterator<Item = String> {
-    ids.into_iter().map(|id| analyzer.lexicon().concepts()[id].name.clone())
 }
 
 fn add_tokens(document: &mut TantivyDocument, field: Field, tokens: impl IntoIterator<Item = String>) {

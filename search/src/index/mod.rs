@@ -26,8 +26,11 @@ use uuid::Uuid;
 use crate::{
     catalogue::Slot,
     document::FacilityDocument,
+    engine::EngineError,
     rank::TextHit,
+    source::{Meeting, TextSource, Wanted},
     text::{Analyzer, Query},
+    tokens::DocumentTokens,
 };
 use fields::Fields;
 
@@ -107,7 +110,7 @@ impl TextIndex {
         for (slot, document) in changes {
             writer.delete_term(self.fields.slot_term(slot));
             if let Some(document) = document {
-                writer.add_document(self.fields.document(analyzer, slot, document))?;
+                writer.add_document(self.fields.document(slot, DocumentTokens::new(analyzer, document)))?;
             }
         }
         Ok(())
@@ -155,6 +158,19 @@ impl TextIndex {
     fn lock(&self) -> std::sync::MutexGuard<'_, IndexWriter<TantivyDocument>> {
         // A panic while writing leaves at worst uncommitted documents, which a reconcile repeats.
         self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl TextSource for TextIndex {
+    type Error = EngineError;
+    const WHOLE: bool = true;
+
+    /// Everything in the city that meets the question: it is here, and costs microseconds.
+    async fn find(&self, wanted: &Wanted<'_>) -> Result<Vec<TextHit>, EngineError> {
+        Ok(match wanted.meeting {
+            Meeting::All => self.meeting_all(wanted.query),
+            Meeting::AllButOne => self.meeting_most(wanted.query),
+        }?)
     }
 }
 

@@ -1,0 +1,53 @@
+//! Where a text is looked up: the embedded index, or a server beside it.
+//!
+//! A source only says which facilities meet the words and how well. Distance, opening hours,
+//! filters, order and counts are decided over the catalogue of this process, the same for all.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use crate::{answer::Ask, catalogue::Snapshot, rank::TextHit, text::Query};
+
+/// How much of a question must be met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meeting {
+    /// Every wish.
+    All,
+    /// All wishes but one.
+    AllButOne,
+}
+
+/// What is looked for.
+pub struct Wanted<'a> {
+    /// The catalogue that the slots of the hits are of.
+    pub snapshot: &'a Snapshot,
+    /// The question, understood.
+    pub query: &'a Query,
+    /// How much of it must be met.
+    pub meeting: Meeting,
+    /// Where, how far and what: a source that cannot hand out the whole city looks where it matters.
+    pub ask: &'a Ask,
+}
+
+/// Something that finds facilities by words.
+pub trait TextSource: Sync {
+    /// Why it could not.
+    type Error;
+
+    /// Whether it hands out every facility that meets the question, so that they can be counted.
+    const WHOLE: bool;
+
+    /// Facilities that meet the question. It may leave out what has no chance to be on the page;
+    /// what is too far or fails a filter is sorted out by the caller.
+    fn find(&self, wanted: &Wanted<'_>) -> impl Future<Output = Result<Vec<TextHit>, Self::Error>> + Send;
+}
+
+/// The outcome of a search in a source that never waits.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => unreachable!("the embedded index waits for nobody"),
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use linli_domain::{
-    Code, Event,
+    Event,
     calendar::{Calendar, YearCalendar},
     ids::StaffId,
 };
@@ -76,12 +76,7 @@ pub async fn load_year(app: &App, by: StaffId, year: &YearCalendar, version: i64
     let env = &app.env;
     app.db
         .in_tx("calendar.load_year", |tx| async move {
-            let found = calendar::find(tx.conn(), year.year).await?.map_or(0, |row| row.version);
-            if found != version {
-                return Err(Code::PreconditionFailed.into());
-            }
-            let next = version + 1;
-            calendar::save(tx.conn(), env, by, year, next).await?;
+            let next = calendar::save(tx.conn(), env, by, year, version).await?;
             outbox::emit(tx.conn(), env, &[Event::CalendarChanged]).await?;
             let entry = audit::Entry {
                 actor: Actor::Staff(by),

@@ -21,6 +21,7 @@ mod migrate;
 mod operations;
 mod operator;
 mod people;
+mod races;
 mod readme;
 mod shutdown;
 mod transport;

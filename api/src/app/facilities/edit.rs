@@ -16,7 +16,7 @@ use linli_store::{
             self, CONSOLE, Stored,
             write::{self, New},
         },
-        staff::organisation,
+        staff::{organisation, tree},
     },
 };
 use sea_orm::{EntityTrait, QueryFilter};
@@ -57,6 +57,7 @@ pub async fn create(
             if let Begun::Replay(stored) = idempotency::begin(&tx, env, request, answer).await? {
                 return tx.commit(Begun::Replay(stored)).await;
             }
+            tree::hold(tx.conn()).await?;
             let owner = organisation::Entity::find_by_id(create.organisation_id.0)
                 .filter(scope.condition(organisation::Column::Path))
                 .one(tx.conn())

@@ -12,7 +12,7 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{family, own_entry};
+use super::{family, own_entry, profile};
 use crate::App;
 
 /// Consents shown at once, the latest first.
@@ -38,6 +38,7 @@ pub async fn give_text(
 ) -> Result<consent::Model, Error> {
     app.db
         .in_tx("consents.give", |tx| async move {
+            profile::hold(&tx, id).await?;
             let version = Some(text_version.to_owned());
             let row = give(app, &tx, id, kind, Uuid::nil(), json!([]), version).await?;
             audit::record(tx.conn(), &app.env, own_entry(id, "consent.give", ("consent", row.id))).await?;

@@ -17,12 +17,14 @@ use linli_store::{
     storage::{residents::family_link, sessions::attempts},
 };
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, sea_query::Expr,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, LockType},
 };
 use serde_json::json;
 
-use super::{consents, own_entry};
+use super::{consents, own_entry, profile};
 use crate::App;
 
 /// How long an invitation can be accepted: long enough to call a daughter in the evening.
@@ -40,6 +42,7 @@ pub async fn invite(
     let link = app
         .db
         .in_tx("family.invite", |tx| async move {
+            profile::hold(&tx, principal).await?;
             room_for_one_more(app, &tx, family_link::Column::PrincipalId, principal).await?;
             let now = app.env.now();
             let row = family_link::Model {
@@ -81,6 +84,7 @@ pub async fn accept(app: &App, agent: ResidentId, code: &str) -> Result<family_l
     let (key, code_index) = (&key, &app.vault.index("family_link.code", &digits));
     app.db
         .in_tx("family.accept", |tx| async move {
+            profile::hold(&tx, agent).await?;
             let now = app.env.now();
             let open = Condition::all()
                 .add(Column::CodeIndex.eq(code_index.clone()))
@@ -144,6 +148,8 @@ pub async fn rescope(
             let mut row = family_link::Entity::find_by_id(id.0)
                 .filter(Column::PrincipalId.eq(principal.0))
                 .filter(live(app))
+                // A link that is just being ended gets no new consent.
+                .lock(LockType::NoKeyUpdate)
                 .one(tx.conn())
                 .await?
                 .ok_or(Code::NotFound)?;
@@ -182,6 +188,7 @@ pub(super) async fn end_in(app: &App, tx: &Tx, resident: ResidentId, id: FamilyL
     let row = family_link::Entity::find_by_id(id.0)
         .filter(mine)
         .filter(Column::EndedAt.is_null())
+        .lock(LockType::NoKeyUpdate)
         .one(tx.conn())
         .await?
         .ok_or(Code::NotFound)?;

@@ -31,7 +31,7 @@ pub async fn list(app: &App, id: ResidentId) -> Result<Vec<favourite::Model>, Er
 pub async fn add(app: &App, id: ResidentId, facility: FacilityId) -> Result<(), Error> {
     app.db
         .in_tx("favourites.add", |tx| async move {
-            profile::own(tx.conn(), id).await?;
+            profile::hold(&tx, id).await?;
             if !linli_store::storage::residents::facility_exists(tx.conn(), facility).await? {
                 return Err(Code::NotFound.into());
             }

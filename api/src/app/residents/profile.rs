@@ -11,11 +11,12 @@ use linli_store::{
     storage::{
         residents::resident,
         sessions::{self, Opened, Owner},
-        staff::organisation,
+        staff::{organisation, tree},
     },
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, sea_query::LockType,
 };
 
 use super::{index_of_phone, own_entry, set_id_card, set_name, set_phone};
@@ -88,16 +89,26 @@ pub(super) async fn write(app: &App, tx: &Tx, mut row: resident::Model) -> Resul
 
 /// A record that is in use: neither erased nor merged away.
 pub(super) async fn own(conn: &impl ConnectionTrait, id: ResidentId) -> Result<resident::Model, Error> {
-    let found = resident::Entity::find_by_id(id.0)
-        .filter(resident::Column::ErasedAt.is_null())
-        .filter(resident::Column::MergedIntoId.is_null())
-        .one(conn)
-        .await?;
-    found.ok_or(Code::NotFound.into())
+    in_use(id).one(conn).await?.ok_or(Code::NotFound.into())
 }
 
-/// A community anybody may call home; the tree of communities is public.
+fn in_use(id: ResidentId) -> Select<resident::Entity> {
+    resident::Entity::find_by_id(id.0)
+        .filter(resident::Column::ErasedAt.is_null())
+        .filter(resident::Column::MergedIntoId.is_null())
+}
+
+/// Locks the own record until the transaction ends: what one resident does at once is counted one
+/// after the other. Other rows may still refer to it.
+pub(super) async fn hold(tx: &Tx, id: ResidentId) -> Result<(), Error> {
+    let found = in_use(id).lock(LockType::NoKeyUpdate).one(tx.conn()).await?;
+    found.map(|_| ()).ok_or(Code::NotFound.into())
+}
+
+/// A community anybody may call home; the tree of communities is public. It stays where it is until
+/// the transaction ends.
 async fn any_open_community(tx: &Tx, id: OrganisationId) -> Result<organisation::Model, Error> {
+    tree::hold(tx.conn()).await?;
     let found = organisation::Entity::find_by_id(id.0)
         .filter(organisation::Column::Kind.eq(OrganisationKind::Community.as_str()))
         .filter(organisation::Column::ClosedAt.is_null())

@@ -104,6 +104,8 @@ pub async fn update(
     let change = &change;
     app.db
         .in_tx("organisations.update", |tx| async move {
+            // The row is written whole, its path included.
+            tree::lock(tx.conn()).await?;
             let mut row = in_scope(tx.conn(), &actor.scope, id).await?;
             if row.version != version {
                 return Err(Code::PreconditionFailed.into());
@@ -178,12 +180,14 @@ pub(crate) async fn in_scope(
     found.ok_or(Code::NotFound.into())
 }
 
-/// An organisation in scope that takes something new.
+/// An organisation in scope that takes something new. It stays where it is until the transaction
+/// ends, so that its path can be copied.
 pub(crate) async fn open_in_scope(
     conn: &impl ConnectionTrait,
     scope: &Scope,
     id: OrganisationId,
 ) -> Result<organisation::Model, Error> {
+    tree::hold(conn).await?;
     let row = in_scope(conn, scope, id).await?;
     if row.closed_at.is_some() { Err(Code::OrganisationClosed.into()) } else { Ok(row) }
 }

@@ -1,6 +1,7 @@
 //! The statutory calendar: the shipped years, and those that staff loaded over them.
 
 use linli_domain::{
+    Code,
     calendar::{Calendar, YearCalendar},
     ids::StaffId,
 };
@@ -46,18 +47,19 @@ pub async fn find(conn: &impl ConnectionTrait, year: i32) -> Result<Option<Model
     Entity::find_by_id(year).one(conn).await
 }
 
-/// Stores a year over whatever was loaded for it; returns its version.
+/// Stores a year over the version it replaces, 0 when none was loaded; returns its own.
 ///
-/// The caller has compared the version it replaces inside the same transaction.
+/// The statement itself compares the version, so of two that replace the same one, one is refused.
 pub async fn save(
     conn: &impl ConnectionTrait,
     env: &Env,
     by: StaffId,
     year: &YearCalendar,
-    version: i64,
-) -> Result<(), Error> {
+    replaced: i64,
+) -> Result<i64, Error> {
     let arrangement =
         serde_json::to_value(year).map_err(|error| Error::internal("writing the calendar", error))?;
+    let version = replaced.saturating_add(1);
     let row = ActiveModel {
         year: Set(year.year),
         arrangement: Set(arrangement),
@@ -65,10 +67,12 @@ pub async fn save(
         loaded_by: Set(by.0),
         loaded_at: Set(env.now()),
     };
-    let all = [Column::Arrangement, Column::Version, Column::LoadedBy, Column::LoadedAt];
-    Entity::insert(row)
-        .on_conflict(OnConflict::column(Column::Year).update_columns(all).to_owned())
-        .exec_without_returning(conn)
-        .await?;
-    Ok(())
+    let written = if replaced == 0 {
+        let unless_there = OnConflict::column(Column::Year).do_nothing().to_owned();
+        Entity::insert(row).on_conflict(unless_there).exec_without_returning(conn).await?
+    } else {
+        let same = Entity::update_many().set(row).filter(Column::Year.eq(year.year));
+        same.filter(Column::Version.eq(replaced)).exec(conn).await?.rows_affected
+    };
+    if written == 0 { Err(Code::PreconditionFailed.into()) } else { Ok(version) }
 }

@@ -197,13 +197,15 @@ on_both!(a_loaded_year_extends_the_calendar, async |db: &Db| {
     let city = &city(db).await;
     let text = r#"{"version":1,"year":2027,"source":"测试","off":[{"name":"元旦","from":"2027-01-01","to":"2027-01-03"}],"work":[]}"#;
     let year = &serde_json::from_str(text).unwrap();
-    for version in [1, 2] {
-        db.in_tx("test.year", |tx| async move {
-            calendar::save(tx.conn(), &city.env, city.env.id(), year, version).await?;
-            tx.commit(()).await
+    let load = |replaced| {
+        db.in_tx("test.year", move |tx| async move {
+            let version = calendar::save(tx.conn(), &city.env, city.env.id(), year, replaced).await?;
+            tx.commit(version).await
         })
-        .await
-        .unwrap();
+    };
+    assert_eq!((load(0).await.unwrap(), load(1).await.unwrap()), (1, 2));
+    for stale in [0, 1, i64::MAX] {
+        assert_eq!(load(stale).await.unwrap_err().refusal().unwrap().code, Code::PreconditionFailed);
     }
     let loaded = calendar::load(db.read()).await.unwrap();
     assert!(loaded.known("2027-05-01".parse().unwrap()) && loaded.known("2024-05-01".parse().unwrap()));

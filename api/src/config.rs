@@ -27,6 +27,8 @@ pub struct Config {
     pub vault: Vault,
     pub passwords: Passwords,
     pub walking: Walking,
+    pub search: Search,
+    pub meili: Meili,
     pub log: Log,
 }
 
@@ -177,6 +179,40 @@ impl std::fmt::Debug for Walking {
     }
 }
 
+/// Which engine finds texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "named by default.toml")]
+pub enum SearchEngineKind {
+    Auto,
+    Embedded,
+    Meilisearch,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is documented once, in default.toml")]
+pub struct Search {
+    pub engine: SearchEngineKind,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is documented once, in default.toml")]
+pub struct Meili {
+    pub url: String,
+    pub key: String,
+    pub index: String,
+    pub timeout_ms: u64,
+}
+
+impl std::fmt::Debug for Meili {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key is a secret.
+        f.debug_struct("Meili").field("url", &self.url).field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each key is documented once, in default.toml")]
@@ -246,6 +282,19 @@ impl Config {
         if self.walking.provider != WalkingProvider::Estimate && self.walking.url.is_empty() {
             return Err(ConfigError::Invalid(
                 "walking.provider needs walking.url (LINLI_WALKING_URL)".to_owned(),
+            ));
+        }
+        if self.search.engine == SearchEngineKind::Meilisearch && self.meili.url.is_empty() {
+            return Err(ConfigError::Invalid(
+                "search.engine = \"meilisearch\" needs meili.url (LINLI_MEILI_URL)".to_owned(),
+            ));
+        }
+        let plain = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        if !plain(&self.meili.index) {
+            return Err(ConfigError::Invalid(
+                "meili.index (LINLI_MEILI_INDEX) must be letters, digits and hyphens".to_owned(),
             ));
         }
         if self.environment == Environment::Production {

@@ -20,7 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     App,
-    app::{StartError, discovery::catalogue, gate},
+    app::{
+        StartError,
+        discovery::{catalogue, meili},
+        gate,
+    },
     http::{self, listener::GuardedListener},
     telemetry, worker,
 };
@@ -112,6 +116,9 @@ impl Running {
 
     fn work(&mut self) {
         self.tasks.spawn(worker::run(self.app.clone(), worker::jobs(), self.stop.clone()));
+        for node in self.app.meili.iter().flat_map(|meili| &meili.nodes) {
+            self.tasks.spawn(meili::feed(self.app.clone(), node.clone(), self.stop.clone()));
+        }
     }
 
     /// Ends in order and waits for the end.
@@ -132,6 +139,7 @@ pub async fn start(app: App, with_jobs: bool) -> Result<Running, StartError> {
     let mut running = Running::begin(app).await?;
     let Running { app, stop, tasks, .. } = &mut running;
     tasks.spawn(catalogue::follow(app.clone(), stop.clone()));
+    tasks.spawn(meili::watch(app.clone(), stop.clone()));
     running.address = spawn(app, app.config.listen, http::endpoint(app, probes(app)), stop, tasks).await?;
     if with_jobs {
         running.work();

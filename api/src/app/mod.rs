@@ -19,7 +19,11 @@ use linli_domain::ids::{RoomId, SlotId};
 use linli_store::{Db, DbOptions, Env, Vault, inventory::Inventory};
 use moka::future::Cache;
 
-use crate::{Config, clients::walking::Walking, http::signing::Keys};
+use crate::{
+    Config,
+    clients::{meili::Meili, walking::Walking},
+    http::signing::Keys,
+};
 
 /// The application: cheap to clone, the same in production and in tests.
 #[derive(Clone)]
@@ -55,6 +59,8 @@ pub struct Inner {
     pub discovery: discovery::Discovery,
     /// Who knows real walks, if anybody.
     pub walking: Option<Walking>,
+    /// The Meilisearch nodes, if there are any.
+    pub meili: Option<Meili>,
 }
 
 impl Deref for App {
@@ -102,6 +108,7 @@ impl App {
         let slots = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(1)).build();
         let (health, discovery) = (crate::serve::Health::default(), discovery::Discovery::default());
         let walking = Walking::configured(&config.walking);
+        let meili = Meili::configured(&config.search, &config.meili);
         Ok(Self(Arc::new(Inner {
             env,
             db,
@@ -117,6 +124,7 @@ impl App {
             health,
             discovery,
             walking,
+            meili,
         })))
     }
 }

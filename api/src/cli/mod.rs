@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod migrate;
 mod openapi;
+mod reindex;
 mod serve;
 mod staff;
 mod token;
@@ -44,6 +45,8 @@ enum Command {
     Import(import::Args),
     /// Exports facilities to a file that an import reads back.
     Export(export::Args),
+    /// Builds everything that is searched anew from the tables: the embedded index and Meilisearch.
+    Reindex,
     /// Mints a token for scripts and tests.
     Token(token::Args),
     /// Makes a staff account with a role, or gives one a role.
@@ -106,6 +109,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Migrate => migrate::run(&config).await,
         Command::Import(args) => import::run(args, config).await,
         Command::Export(args) => export::run(args, config).await,
+        Command::Reindex => reindex::run(config).await,
         Command::Token(args) => token::run(args, config).await,
         Command::Staff(args) => staff::run(args, config).await,
         Command::Vault(args) => vault::run(args, config).await,

@@ -1,7 +1,7 @@
 //! What lies outside this process: every client has timeouts, and what it reaches may be away.
 
 pub mod blobs;
-
+pub mod meili;
 pub mod walking;
 
 use std::time::Duration;

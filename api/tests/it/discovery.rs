@@ -16,14 +16,14 @@ use serde_json::Value;
 use crate::rig::{Answer, Rig, Server, both, send};
 
 /// A city of 80 facilities, known to the server; says where its middle is.
-async fn city(rig: &Rig) -> Point {
+pub(crate) async fn city(rig: &Rig) -> Point {
     let seeded = demo::seed(&rig.app, 80, 1, &|_, _, _| {}).await.unwrap();
     let listed = any(rig).await.iter().filter(|stored| stored.status.listed()).count();
     eventually(rig, |engine| engine.snapshot().len() == listed).await;
     seeded.middle
 }
 
-async fn any(rig: &Rig) -> Vec<Stored> {
+pub(crate) async fn any(rig: &Rig) -> Vec<Stored> {
     facilities::any_after(rig.app.db.read(), None, 1_000).await.unwrap()
 }
 
@@ -40,20 +40,20 @@ async fn eventually(server: &Server, holds: impl Fn(&linli_search::SearchEngine)
     }
 }
 
-fn at(point: Point) -> String {
+pub(crate) fn at(point: Point) -> String {
     format!("lat={}&lng={}&coord=wgs84", point.lat(), point.lng())
 }
 
-async fn get(server: &Server, path: &str) -> Answer {
+pub(crate) async fn get(server: &Server, path: &str) -> Answer {
     send(server.get(path)).await
 }
 
-fn ids(answer: &Value) -> Vec<String> {
+pub(crate) fn ids(answer: &Value) -> Vec<String> {
     answer["items"].as_array().unwrap().iter().map(|hit| hit["id"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Writes a facility as staff do, and says how long the server took to show it.
-async fn edit(rig: &Rig, stored: &Stored, facility: Facility, status: FacilityStatus) {
+pub(crate) async fn edit(rig: &Rig, stored: &Stored, facility: Facility, status: FacilityStatus) {
     let app = &rig.app;
     app.db
         .in_tx("test.edit", |tx| {

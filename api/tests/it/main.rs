@@ -8,6 +8,7 @@
 // The instruments are those of the storage's own tests.
 #[path = "../../store/src/testing/database.rs"]
 mod database;
+mod private_meili;
 #[path = "../../store/src/testing/redis.rs"]
 mod private_redis;
 mod process;
@@ -17,6 +18,7 @@ mod bookings;
 mod discovery;
 mod exchange;
 mod facilities;
+mod meili;
 mod migrate;
 mod operations;
 mod operator;

@@ -140,6 +140,12 @@ impl Plan {
         Self { questions }
     }
 
+    /// The smallest question there is, to see whether anybody answers.
+    pub fn probe() -> Self {
+        let reading = Reading::Words { words: 0, share: 1.0 };
+        Self { questions: vec![Question { q: String::new(), filter: None, sort: None, limit: 1, reading }] }
+    }
+
     /// What the answers mean, one list for each question. A facility that this catalogue does not
     /// know (yet, or any more) is left out; of several ways to be found the best counts.
     pub fn read(&self, snapshot: &Snapshot, answers: &[Vec<MeiliHit>]) -> Vec<TextHit> {

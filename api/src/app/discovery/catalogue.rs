@@ -8,7 +8,7 @@ use std::{
     collections::{HashMap, HashSet},
     fs::File,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -95,6 +95,18 @@ async fn open(app: &App, stop: &CancellationToken) -> Option<Feed> {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
     }
+}
+
+/// Builds what is kept in the folder of this configuration anew and says how many facilities it
+/// holds; `None` when a running server has the folder.
+pub async fn rebuild(app: &App) -> Result<Option<usize>, Error> {
+    let Some(folder) = Folder::claim(&app.config.data_dir.join("catalogue")) else { return Ok(None) };
+    let calendar = Arc::new(calendar::load(app.db.read()).await?);
+    let cursor = outbox::tail(app.db.read()).await?;
+    let engine = build(app, Some(folder.path.clone()), calendar, cursor).await?;
+    let mut feed = Feed { engine: Arc::new(engine), cursor, saved: None, _folder: Some(folder) };
+    feed.save().await;
+    Ok(Some(feed.engine.snapshot().len()))
 }
 
 struct Feed {
@@ -295,8 +307,10 @@ async fn read_all(app: &App, pages: mpsc::Sender<Vec<Stored>>) -> Result<(), Err
     }
 }
 
-fn analyzer() -> Arc<Analyzer> {
-    Arc::new(Analyzer::new(Lexicon::shipped()))
+/// The analyzer of this process: its dictionary is large, so there is one.
+pub(super) fn analyzer() -> Arc<Analyzer> {
+    static ANALYZER: LazyLock<Arc<Analyzer>> = LazyLock::new(|| Arc::new(Analyzer::new(Lexicon::shipped())));
+    Arc::clone(&ANALYZER)
 }
 
 /// A folder that this process alone keeps its catalogue in.

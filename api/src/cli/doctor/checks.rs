@@ -5,7 +5,10 @@ use std::{path::Path, time::Duration};
 use chrono::{DateTime, Datelike, Utc};
 use linli_domain::{calendar::Calendar, time::local_date};
 use linli_migrations::{Migrator, MigratorTrait};
-use linli_store::{Db, Env, outbox};
+use linli_store::{
+    Db, Env, outbox,
+    storage::{facilities, search_node as node},
+};
 use redis::aio::MultiplexedConnection;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, Statement};
 use tokio::time::{Instant, timeout};
@@ -14,6 +17,7 @@ use super::{Finding, with_causes};
 use crate::{
     Config,
     app::db_options,
+    clients::meili::{Meili, Node},
     config::{Environment, GateKind},
 };
 
@@ -24,6 +28,8 @@ const SKEW_WARN_MS: i64 = 500;
 /// Oldest PostgreSQL and Redis we test with.
 const POSTGRES_AT_LEAST: u32 = 15;
 const REDIS_AT_LEAST: u32 = 7;
+/// Oldest Meilisearch 1.x whose ranking rules we use.
+const MEILI_AT_LEAST: u32 = 50;
 
 const MB: u64 = 1024 * 1024;
 const DISK_FAIL_MB: u64 = 200;
@@ -36,6 +42,7 @@ pub(super) async fn all(config: &Config) -> Vec<Finding> {
     findings.extend(keys(config));
     findings.extend(database(config, &env).await);
     findings.extend(gate(config, &env).await);
+    findings.extend(search(config, &env).await);
     findings.push(calendar(&env));
     findings.push(disk(&config.data_dir));
     findings
@@ -227,6 +234,53 @@ async fn eviction(redis: &mut MultiplexedConnection) -> Finding {
             Finding::fail("gate", format!("Redis evicts ({policy}); set maxmemory-policy noeviction"))
         }
         _ => Finding::warn("gate", "Redis does not tell its maxmemory-policy; it must be noeviction"),
+    }
+}
+
+/// Every Meilisearch node: it answers, is one we test with, and holds what the tables list.
+async fn search(config: &Config, env: &Env) -> Vec<Finding> {
+    let Some(meili) = Meili::configured(&config.search, &config.meili) else {
+        return vec![Finding::ok("search", "the embedded index answers")];
+    };
+    let Ok(Ok(db)) = timeout(PATIENCE, Db::connect(&db_options(config))).await else { return Vec::new() };
+    let mut findings = Vec::new();
+    for node in &meili.nodes {
+        findings.push(match timeout(PATIENCE, search_node(&db, env, node)).await {
+            Ok(Ok(finding)) => finding,
+            Ok(Err(text)) => Finding::fail("search", format!("{}: {text}", node.name)),
+            Err(_) => Finding::fail("search", format!("{}: no answer within {PATIENCE:?}", node.name)),
+        });
+    }
+    findings
+}
+
+async fn search_node(db: &Db, env: &Env, node: &Node) -> Result<Finding, String> {
+    let version = node.version().await.map_err(|error| with_causes(&error))?;
+    if version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok()).unwrap_or_default()
+        < MEILI_AT_LEAST
+    {
+        let text = format!("{}: Meilisearch {version} is older than 1.{MEILI_AT_LEAST}", node.name);
+        return Ok(Finding::fail("search", text));
+    }
+    let row = node::load(db.read(), env, &node.name).await.map_err(|error| with_causes(&error))?;
+    if row.index_uid.is_empty() {
+        let text = format!("{}: nothing was built yet; run a worker or `linli reindex`", node.name);
+        return Ok(Finding::warn("search", text));
+    }
+    let held = node.count(&row.index_uid).await.map_err(|error| with_causes(&error))?;
+    let listed = listed(db).await.map_err(|error| with_causes(&error))?;
+    let text = format!("{}: Meilisearch {version} holds {held} of {listed} facilities", node.name);
+    Ok(if held == listed { Finding::ok("search", text) } else { Finding::warn("search", text) })
+}
+
+/// How many facilities residents may find.
+async fn listed(db: &Db) -> Result<usize, linli_store::Error> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = facilities::any_versions_after(db.read(), after, 20_000).await?;
+        let Some((last, ..)) = page.last() else { return Ok(count) };
+        after = Some(*last);
+        count += page.iter().filter(|(.., status)| status.listed()).count();
     }
 }
 

@@ -19,6 +19,7 @@ use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json};
 use super::Tag;
 use crate::{
     App,
+    app::discovery::meili,
     clients::walking::Walked,
     http::{Problem, word::Word},
 };
@@ -146,7 +147,7 @@ impl Discovery {
         };
         let asked = parameters.nearby(&app)?;
         let answer = app.discovery.engine()?.nearby(&asked.ask);
-        Ok(page(&app, &asked, answer).await)
+        Ok(page(&app, &asked, answer, false).await)
     }
 
     /// Searches facilities by words
@@ -219,10 +220,9 @@ impl Discovery {
         };
         let asked = parameters.search(&app, question)?;
         let engine = app.discovery.engine()?;
-        let answer = engine
-            .search(&engine.understand(question), &asked.ask)
-            .map_err(|error| linli_store::Error::internal("searching", error))?;
-        Ok(page(&app, &asked, answer).await)
+        let (answer, degraded) =
+            meili::search(&app, engine, &engine.understand(question), &asked.ask).await?;
+        Ok(page(&app, &asked, answer, degraded).await)
     }
 
     /// Suggests how to go on typing
@@ -294,12 +294,12 @@ impl Discovery {
     }
 }
 
-async fn page(app: &App, asked: &Asked, answer: Answer) -> Written<FacilityPage> {
+async fn page(app: &App, asked: &Asked, answer: Answer, degraded: bool) -> Written<FacilityPage> {
     let answer = Answer { widened_to_m: answer.widened_to_m.or(asked.widened_to_m), ..answer };
     let cursor = answer.next.map(|place| asked.cursor(app, place, answer.widened_to_m));
     let view = View { datum: asked.datum, profile: asked.ask.profile };
     let walked = walked(app, asked, &answer).await;
-    Written::new(render::page(&answer, view, walked.as_ref(), cursor.as_deref()))
+    Written::new(render::page(&answer, view, walked.as_ref(), cursor.as_deref(), degraded))
 }
 
 /// Real walks to the hits of the page, where a router is configured and answers in time.

@@ -25,7 +25,14 @@ pub struct View {
 }
 
 /// A page of hits; `walked` are the walks a router knows, hit by hit.
-pub fn page(answer: &Answer, view: View, walked: Option<&Walked>, next_cursor: Option<&str>) -> String {
+/// `degraded`: the lesser search engine answered.
+pub fn page(
+    answer: &Answer,
+    view: View,
+    walked: Option<&Walked>,
+    next_cursor: Option<&str>,
+    degraded: bool,
+) -> String {
     // A hit takes about 700 bytes.
     let mut out = String::with_capacity(400 + answer.hits.len() * 800);
     out.push('{');
@@ -44,6 +51,9 @@ pub fn page(answer: &Answer, view: View, walked: Option<&Walked>, next_cursor: O
     }
     if answer.relaxed {
         out.push_str(",\"relaxed\":true");
+    }
+    if degraded {
+        out.push_str(",\"degraded\":[\"search\"]");
     }
     out.push('}');
     out
@@ -215,7 +225,7 @@ mod tests {
         let answer = answer();
         assert!(answer.hits.len() > 10);
         let view = View { datum: Datum::Gcj02, profile: WalkProfile::Elder };
-        let written = page(&answer, view, None, Some("abc"));
+        let written = page(&answer, view, None, Some("abc"), true);
         let value: serde_json::Value = serde_json::from_str(&written).unwrap();
         let read = FacilityPage::parse_from_json(Some(value.clone()))
             .unwrap_or_else(|error| panic!("{}", error.into_message()));

@@ -121,6 +121,8 @@ pub struct FacilityPage {
     widened_to_m: Option<i32>,
     /// `true` when no facility met every word and some word was let go.
     relaxed: Option<bool>,
+    /// What could only be answered in a lesser way: `search`, while the search server is away.
+    degraded: Option<Vec<String>>,
 }
 
 /// Facilities of one category near the home.

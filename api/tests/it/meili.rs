@@ -1,0 +1,183 @@
+//! Search through a real Meilisearch, with the embedded index behind it.
+
+use std::time::{Duration, Instant};
+
+use linli::{Config, app::discovery::meili};
+use linli_domain::facility::FacilityStatus;
+use linli_store::storage::search_node;
+use serde_json::Value;
+
+use crate::{
+    discovery::{any, at, city, edit, get, ids},
+    private_meili::{KEY, PrivateMeili},
+    rig::{Rig, Server, both},
+};
+
+/// Patience with a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn on(config: &mut Config, nodes: &[&PrivateMeili]) {
+    config.meili.url = nodes.iter().map(|node| node.url()).collect::<Vec<_>>().join(",");
+    KEY.clone_into(&mut config.meili.key);
+    config.meili.timeout_ms = 400;
+}
+
+/// Waits until `/readyz` says so of the part `search`.
+async fn search_is(server: &Server, state: &str) {
+    let began = Instant::now();
+    loop {
+        let (_, report) = server.app.health.report();
+        if report["parts"]["search"] == state {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "not {state}: {report}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Documents that the node's current index holds, and facilities that SQL lists.
+async fn counts(rig: &Rig, server: &Server) -> (usize, usize) {
+    let node = &server.app.meili.as_ref().unwrap().nodes[0];
+    let row = search_node::load(server.app.db.read(), &server.app.env, &node.name).await.unwrap();
+    let held = node.held(&row.index_uid, 0, 10_000).await.unwrap();
+    let listed = any(rig).await.iter().filter(|stored| stored.status.listed()).count();
+    (held.len(), listed)
+}
+
+async fn degraded_within_a_second(server: &Server, path: &str) -> Value {
+    let began = Instant::now();
+    let answer = get(server, path).await.ok();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(answer["degraded"], serde_json::json!(["search"]), "{answer}");
+    answer
+}
+
+both!(both_engines_answer_alike_and_edits_follow, async |rig| {
+    let Some(node) = PrivateMeili::spawn() else { return };
+    let middle = city(rig).await;
+    let server = rig.another(|config| on(config, &[&node])).await;
+    search_is(&server, "ready").await;
+    let (held, listed) = counts(rig, &server).await;
+    assert_eq!(held, listed);
+
+    // Every name finds its facility first on both, and whole lists agree.
+    for stored in any(rig).await.iter().filter(|stored| stored.status.listed()).take(25) {
+        let path = format!("/v1/facilities/search?q={}&{}&limit=1", stored.facility.data().name, at(middle));
+        let (here, there) = (get(rig, &path).await.ok(), get(&server, &path).await.ok());
+        assert_eq!(there.get("degraded"), None);
+        assert_eq!(ids(&here), ids(&there), "{path}");
+    }
+    for question in [
+        "食堂",
+        "lnst",
+        "無障礙",
+        "养老",
+        "社区 健身",
+        "送餐上门",
+        "我家附近哪里有可以给老人送餐上门的社区食堂",
+        "shequ",
+    ] {
+        for rest in ["", "&radius_m=2000", "&facets=true", "&sort=distance", "&fee_kind=free&mode=on_site"] {
+            let path = format!("/v1/facilities/search?q={question}&{}&limit=100{rest}", at(middle));
+            let (here, there) = (get(rig, &path).await.ok(), get(&server, &path).await.ok());
+            assert_eq!(there.get("degraded"), None);
+            assert_eq!((ids(&here), &here["facets"]), (ids(&there), &there["facets"]), "{path}");
+        }
+    }
+    for hostile in
+        ["食堂%22%20OR%20version%20%3E%200", "食堂%5C%22", "a%27b食堂😀", "的", "_geoRadius(1,2,3)"]
+    {
+        let answer = get(&server, &format!("/v1/facilities/search?q={hostile}")).await.ok();
+        assert_eq!(answer.get("degraded"), None, "{hostile}");
+    }
+
+    let stored = any(rig).await.into_iter().find(|stored| stored.status == FacilityStatus::Open).unwrap();
+    let mut data = stored.facility.clone().into_data();
+    data.name = "翡翠湾临时改名食堂".to_owned();
+    edit(rig, &stored, linli_domain::facility::Facility::from_stored(data), FacilityStatus::Open).await;
+    let began = Instant::now();
+    loop {
+        let answer = get(&server, "/v1/facilities/search?q=翡翠湾").await.ok();
+        if ids(&answer) == [stored.id.to_string()] && answer.get("degraded").is_none() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{answer}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    eprintln!("an edit was found after {:?}", began.elapsed());
+    server.stop().await;
+});
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_frozen_or_replaced_node_is_survived_and_taken_back() {
+    let Some(mut node) = PrivateMeili::spawn() else { return };
+    let rig = Rig::sqlite().await;
+    let middle = city(&rig).await;
+    let server = rig.another(|config| on(config, &[&node])).await;
+    search_is(&server, "ready").await;
+    let path = format!("/v1/facilities/search?q=食堂&{}", at(middle));
+    let whole = ids(&get(&server, &path).await.ok());
+
+    node.freeze();
+    for _ in 0..5 {
+        assert_eq!(ids(&degraded_within_a_second(&server, &path).await), whole);
+    }
+    search_is(&server, "degraded: the embedded index answers").await;
+    node.thaw();
+    search_is(&server, "ready").await;
+    assert_eq!(get(&server, &path).await.ok().get("degraded"), None);
+
+    node.kill();
+    for _ in 0..5 {
+        assert_eq!(ids(&degraded_within_a_second(&server, &path).await), whole);
+    }
+    // An empty one takes its place: it is built from nothing.
+    node.restart(true);
+    search_is(&server, "ready").await;
+    assert_eq!(ids(&get(&server, &path).await.ok()), whole);
+    let (held, listed) = counts(&rig, &server).await;
+    assert_eq!(held, listed);
+    server.stop().await;
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn edits_during_a_rebuild_are_neither_lost_nor_doubled_and_no_question_fails() {
+    let (Some(one), Some(two)) = (PrivateMeili::spawn(), PrivateMeili::spawn()) else { return };
+    let rig = Rig::sqlite().await;
+    city(&rig).await;
+    let server = rig.another(|config| on(config, &[&one, &two])).await;
+    search_is(&server, "ready").await;
+    for node in &server.app.meili.as_ref().unwrap().nodes {
+        meili::want_rebuild(&server.app, &node.name).await.unwrap();
+    }
+    for round in 0..3 {
+        for stored in any(&rig).await.into_iter().filter(|stored| stored.status.listed()) {
+            let mut data = stored.facility.clone().into_data();
+            data.name = format!("{}{round}", data.name);
+            let status =
+                if round == 2 && data.name.len() % 5 == 0 { FacilityStatus::Closed } else { stored.status };
+            edit(&rig, &stored, linli_domain::facility::Facility::from_stored(data), status).await;
+            let answer = get(&server, "/v1/facilities/search?q=社区").await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+    }
+    let began = Instant::now();
+    for node in &server.app.meili.as_ref().unwrap().nodes {
+        loop {
+            let row = search_node::load(rig.app.db.read(), &rig.app.env, &node.name).await.unwrap();
+            let held = node.held(&row.index_uid, 0, 10_000).await.unwrap();
+            let mut held: Vec<_> = held.into_iter().map(|held| (held.id, held.version)).collect();
+            let listed = any(&rig).await.into_iter().filter(|stored| stored.status.listed());
+            let mut listed: Vec<_> = listed.map(|stored| (stored.id, stored.version)).collect();
+            (held.sort_unstable(), listed.sort_unstable());
+            if !row.rebuild_wanted && held == listed {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "{} held, {} listed", held.len(), listed.len());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    server.stop().await;
+    rig.finish().await;
+}

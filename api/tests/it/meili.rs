@@ -16,10 +16,10 @@ use crate::{
 /// Patience with a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn on(config: &mut Config, nodes: &[&PrivateMeili]) {
+fn on(config: &mut Config, nodes: &[&PrivateMeili], timeout_ms: u64) {
     config.meili.url = nodes.iter().map(|node| node.url()).collect::<Vec<_>>().join(",");
     KEY.clone_into(&mut config.meili.key);
-    config.meili.timeout_ms = 400;
+    config.meili.timeout_ms = timeout_ms;
 }
 
 /// Waits until `/readyz` says so of the part `search`.
@@ -44,6 +44,19 @@ async fn counts(rig: &Rig, server: &Server) -> (usize, usize) {
     (held.len(), listed)
 }
 
+/// Asks until the node answers: on a busy machine it may miss its time once or twice.
+async fn whole_again(server: &Server, path: &str) -> Value {
+    let began = Instant::now();
+    loop {
+        let answer = get(server, path).await.ok();
+        if answer.get("degraded").is_none() {
+            return answer;
+        }
+        assert!(began.elapsed() < PATIENCE, "still degraded");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 async fn degraded_within_a_second(server: &Server, path: &str) -> Value {
     let began = Instant::now();
     let answer = get(server, path).await.ok();
@@ -53,9 +66,20 @@ async fn degraded_within_a_second(server: &Server, path: &str) -> Value {
 }
 
 both!(both_engines_answer_alike_and_edits_follow, async |rig| {
-    let Some(node) = PrivateMeili::spawn() else { return };
+    let given = std::env::var("MEILI_URL").ok();
+    let private = if given.is_none() { PrivateMeili::spawn() } else { None };
+    let Some(url) = given.or_else(|| private.as_ref().map(PrivateMeili::url)) else { return };
     let middle = city(rig).await;
-    let server = rig.another(|config| on(config, &[&node])).await;
+    let configure = |config: &mut Config| {
+        on(config, &[], 5_000);
+        config.meili.url = url;
+        if let Ok(key) = std::env::var("MEILI_MASTER_KEY") {
+            config.meili.key = key;
+        }
+        // Others may keep theirs there.
+        config.meili.index = format!("test-{}", std::process::id());
+    };
+    let server = rig.another(configure).await;
     search_is(&server, "ready").await;
     let (held, listed) = counts(rig, &server).await;
     assert_eq!(held, listed);
@@ -113,10 +137,10 @@ async fn a_dead_frozen_or_replaced_node_is_survived_and_taken_back() {
     let Some(mut node) = PrivateMeili::spawn() else { return };
     let rig = Rig::sqlite().await;
     let middle = city(&rig).await;
-    let server = rig.another(|config| on(config, &[&node])).await;
+    let server = rig.another(|config| on(config, &[&node], 250)).await;
     search_is(&server, "ready").await;
     let path = format!("/v1/facilities/search?q=食堂&{}", at(middle));
-    let whole = ids(&get(&server, &path).await.ok());
+    let whole = ids(&whole_again(&server, &path).await);
 
     node.freeze();
     for _ in 0..5 {
@@ -125,7 +149,7 @@ async fn a_dead_frozen_or_replaced_node_is_survived_and_taken_back() {
     search_is(&server, "degraded: the embedded index answers").await;
     node.thaw();
     search_is(&server, "ready").await;
-    assert_eq!(get(&server, &path).await.ok().get("degraded"), None);
+    whole_again(&server, &path).await;
 
     node.kill();
     for _ in 0..5 {
@@ -134,7 +158,7 @@ async fn a_dead_frozen_or_replaced_node_is_survived_and_taken_back() {
     // An empty one takes its place: it is built from nothing.
     node.restart(true);
     search_is(&server, "ready").await;
-    assert_eq!(ids(&get(&server, &path).await.ok()), whole);
+    assert_eq!(ids(&whole_again(&server, &path).await), whole);
     let (held, listed) = counts(&rig, &server).await;
     assert_eq!(held, listed);
     server.stop().await;
@@ -146,7 +170,7 @@ async fn edits_during_a_rebuild_are_neither_lost_nor_doubled_and_no_question_fai
     let (Some(one), Some(two)) = (PrivateMeili::spawn(), PrivateMeili::spawn()) else { return };
     let rig = Rig::sqlite().await;
     city(&rig).await;
-    let server = rig.another(|config| on(config, &[&one, &two])).await;
+    let server = rig.another(|config| on(config, &[&one, &two], 5_000)).await;
     search_is(&server, "ready").await;
     for node in &server.app.meili.as_ref().unwrap().nodes {
         meili::want_rebuild(&server.app, &node.name).await.unwrap();

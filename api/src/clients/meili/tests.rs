@@ -145,9 +145,9 @@ async fn a_node_that_is_full_broken_or_short_is_passed_over_and_then_left_alone(
 
 #[tokio::test]
 async fn a_slow_node_costs_no_more_than_its_time_and_comes_back_by_a_probe() {
-    let slow = meili(&[serve(Route::new().at("/multi-search", post(slow))).await], 100);
+    let sluggish = meili(&[serve(Route::new().at("/multi-search", post(slow))).await], 100);
     let began = std::time::Instant::now();
-    assert!(matches!(asked_of(&slow, "食堂").await, Err(AskError::Away)));
+    assert!(matches!(asked_of(&sluggish, "食堂").await, Err(AskError::Away)));
     assert!(began.elapsed() < Duration::from_secs(3));
 
     // Away at first, then there: the address is what tells the two apart.

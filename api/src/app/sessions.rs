@@ -153,8 +153,8 @@ pub async fn authenticate(
 
 /// Whom a token of ours is for, read from the token alone: enough to count requests, not to answer
 /// them, since its session may have ended.
-pub fn signed_subject(app: &App, token: &str, audience: Audience) -> Option<Uuid> {
-    verify(&app.keys, token, audience, app.env.now()).ok().map(|claims| claims.sub)
+pub fn signed_subject(app: &App, token: &str, audience: Audience) -> Result<Uuid, Code> {
+    verify(&app.keys, token, audience, app.env.now()).map(|claims| claims.sub)
 }
 
 fn verify(keys: &Keys, token: &str, audience: Audience, now: DateTime<Utc>) -> Result<Claims, Code> {

@@ -81,13 +81,21 @@ impl<P> Deref for Staff<P> {
     }
 }
 
+/// The request's bearer token; `None` when there is no `Authorization`.
+pub fn bearer(request: &Request) -> Result<Option<&str>, Code> {
+    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    // The scheme is written in any case (RFC 9110).
+    match value.to_str().ok().and_then(|value| value.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(Code::Unauthenticated),
+    }
+}
+
 /// The principal behind the request's bearer token; `None` when there is no token.
 async fn principal(request: &Request, audience: Audience) -> Result<Option<(SessionId, Principal)>, Problem> {
-    let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let Some(token) = bearer(request)? else { return Ok(None) };
     let app = request.data::<App>().ok_or(Code::Internal)?;
-    let token =
-        value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")).ok_or(Code::Unauthenticated)?;
-    Ok(Some(authenticate(app, token.trim(), audience).await?))
+    Ok(Some(authenticate(app, token, audience).await?))
 }
 
 async fn resident(request: &Request) -> Result<Option<Resident>, Problem> {

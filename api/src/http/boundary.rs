@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use linli_domain::Code;
 use poem::{
     Endpoint, IntoResponse, Request, Response,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue, Method, header},
 };
 
 use super::{
@@ -52,8 +52,11 @@ impl<E: Endpoint> Endpoint for Bounded<E> {
         let Boundary { app, operations } = &self.boundary;
         let started = Instant::now();
         let id = request_id(app, &request);
-        let language = Language::of(request.headers().get(header::ACCEPT_LANGUAGE));
-        let method = request.method().clone();
+        let language = Language::of(request.headers());
+        let asked = request.method().clone();
+        // HEAD is GET without the body, which the server leaves out by itself.
+        let method = if asked == Method::HEAD { Method::GET } else { asked.clone() };
+        request.set_method(method.clone());
         // Names the operation, or nothing: a path that is none of ours may hold anything.
         let operation =
             operations.find(&method, request.uri().path()).map_or("none", |operation| operation.id.as_str());
@@ -75,7 +78,15 @@ impl<E: Endpoint> Endpoint for Bounded<E> {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        observe(&id, method.as_str(), operation, &response, started);
+        if operation != "none" {
+            // What no handler says may be kept is not: many answers are about a person, and some
+            // are read on a computer of the library.
+            response
+                .headers_mut()
+                .entry(header::CACHE_CONTROL)
+                .or_insert(HeaderValue::from_static("no-store"));
+        }
+        observe(&id, asked.as_str(), operation, &response, started);
         Ok(response)
     }
 }

@@ -10,9 +10,13 @@ use poem_openapi::{
 
 /// The version a client edited, from `If-Match`.
 ///
-/// Take it as `#[oai(name = "If-Match")] if_match: Header<IfMatch>`; a missing header is 428.
+/// Take it as `#[oai(name = "If-Match")] if_match: Header<IfMatch>`; a missing header is 428, and so
+/// is `*`, which names no version. A proxy that compresses makes a tag weak; it names the same version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub i64);
+
+/// Stands for a tag that is none of ours: nothing has this version, so it never matches.
+const NO_VERSION: i64 = i64::MIN;
 
 impl IfMatch {
     /// Refuses when the thing is at another version by now.
@@ -50,10 +54,27 @@ impl Type for IfMatch {
 
 impl ParseFromParameter for IfMatch {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
-        let inner = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-        inner
-            .and_then(|version| version.parse().ok())
-            .map(Self)
-            .ok_or_else(|| ParseError::custom("not a version"))
+        let value = value.trim();
+        if matches!(value, "" | "*") {
+            return Err(ParseError::custom("names no version"));
+        }
+        let tag = value.strip_prefix("W/").unwrap_or(value);
+        let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+        Ok(Self(inner.and_then(|version| version.parse().ok()).unwrap_or(NO_VERSION)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_names_a_version_or_none_that_exists() {
+        let version = |value: &str| IfMatch::parse_from_parameter(value).ok().map(|given| given.0);
+        assert_eq!((version("\"7\""), version("W/\"7\"")), (Some(7), Some(7)));
+        assert_eq!((version(""), version("*")), (None, None));
+        for other in ["7", "\"x\"", "\"7\", \"8\"", "\"9223372036854775808\""] {
+            assert_eq!(version(other), Some(NO_VERSION), "{other}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Limits on everything a request may take: parameters, rate, concurrency, body and time.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     sync::{
         Arc,
@@ -22,10 +22,15 @@ use poem::{
     http::{HeaderName, HeaderValue, Method, header},
     web::RemoteAddr,
 };
+use poem_openapi::error::ParseRequestPayloadError;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 use super::{
+    auth,
+    body::BodySchema,
     operations::{Audience, Operation, Operations},
+    parameters,
     problem::Problem,
 };
 use crate::{App, app::sessions};
@@ -34,7 +39,8 @@ use crate::{App, app::sessions};
 #[derive(Clone, Debug)]
 pub struct RequestDigest(pub Arc<str>);
 
-/// The address of the client, as far as the configured proxies can be believed.
+/// The address of the client, as far as the configured proxies can be believed; of IPv6 the network
+/// (/64) alone, since whoever has one address there has them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
@@ -84,14 +90,9 @@ impl Limits {
 
     /// Counts the request against its principal, or against its address when no token of ours says
     /// whose it is: invented tokens are one client, however many they are.
-    fn rate(
-        &self,
-        request: &Request,
-        audience: Audience,
-        address: ClientAddress,
-    ) -> Result<Option<RateState>, Problem> {
+    fn rate(&self, subject: Option<Uuid>, address: ClientAddress) -> Result<Option<RateState>, Problem> {
         let http = &self.app.config.http;
-        if let Some(subject) = self.subject(request, audience) {
+        if let Some(subject) = subject {
             return check(&self.principals, key_of(subject.as_bytes()), http.rate_per_minute).map(Some);
         }
         // Without a socket (a test) there is nobody to count.
@@ -100,13 +101,14 @@ impl Limits {
         check(&self.addresses, key, http.anonymous_rate_per_minute).map(Some)
     }
 
-    fn subject(&self, request: &Request, audience: Audience) -> Option<uuid::Uuid> {
-        let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    /// Whom the token is for, if there is one: what its signature and its time say.
+    fn subject(&self, request: &Request, audience: Audience) -> Result<Option<Uuid>, Code> {
         let audience = match audience {
             Audience::Resident => sessions::Audience::Resident,
             Audience::Staff => sessions::Audience::Staff,
         };
-        sessions::signed_subject(&self.app, value.strip_prefix("Bearer ")?.trim(), audience)
+        let token = auth::bearer(request)?;
+        token.map(|token| sessions::signed_subject(&self.app, token, audience)).transpose()
     }
 
     const fn places(&self, audience: Audience) -> &Semaphore {
@@ -185,9 +187,10 @@ impl<E: Endpoint> Endpoint for Limited<E> {
         limits.shrink();
         let operation = limits.operations.find(request.method(), request.uri().path());
         let audience = operation.map_or(Audience::Resident, |operation| operation.audience);
-        let rate = limits.rate(&request, audience, address)?;
+        let subject = limits.subject(&request, audience);
+        let rate = limits.rate(subject.ok().flatten(), address)?;
         match operation {
-            Some(operation) => refuse_unknown_parameters(operation, &request)?,
+            Some(operation) => refuse_misaddressed(operation, &request, subject)?,
             None => refuse_unknown_method(&limits.operations, &request)?,
         }
         let Ok(_place) = limits.places(audience).try_acquire() else {
@@ -198,16 +201,38 @@ impl<E: Endpoint> Endpoint for Limited<E> {
             _ => limits.app.config.http.max_body_bytes,
         };
         let timeout = limits.timeout(audience);
-        read_body(&mut request, largest, timeout).await?;
+        // A body of another type is the handler's to refuse.
+        let is_json = request.content_type().is_some_and(|kind| kind.contains("json"));
+        let schema = operation.and_then(|operation| operation.body.as_ref()).filter(|_| is_json);
+        let body = read_body(&mut request, largest, timeout, schema).await?;
         let answer = tokio::time::timeout(timeout, self.inner.call(request))
             .await
             .map_err(|_| Problem::from(Refusal::new(Code::Timeout).retry_after(2)))?;
+        let answer = answer.map_err(|error| match (schema, body) {
+            (Some(schema), Some(body)) if error.is::<ParseRequestPayloadError>() => {
+                schema.faults(&body).map_or(error, |refusal| Problem::from(refusal).into())
+            }
+            _ => error,
+        });
         let mut response = answer?.into_response();
         for (name, value) in rate.iter().flat_map(RateState::headers) {
             response.headers_mut().extend(HeaderValue::from_str(&value).ok().map(|value| (name, value)));
         }
         Ok(response)
     }
+}
+
+/// Refuses what no handler would see: a token that is bad, parameters that mean nothing here.
+fn refuse_misaddressed(
+    operation: &Operation,
+    request: &Request,
+    subject: Result<Option<Uuid>, Code>,
+) -> Result<(), Problem> {
+    if let (Err(code), false) = (subject, operation.signs_in) {
+        // Also where no token is needed: who thinks to be signed in must learn otherwise.
+        return Err(code.into());
+    }
+    Ok(parameters::check(&operation.parameters, request.uri().query().unwrap_or_default())?)
 }
 
 /// A head that the parser still takes but that no honest client sends.
@@ -236,7 +261,7 @@ fn refuse_unknown_method(operations: &Operations, request: &Request) -> Result<(
 /// was written by ours. Anything further left may be invented.
 pub fn client_address(request: &Request, trusted_proxies: usize) -> ClientAddress {
     let peer = || match request.remote_addr() {
-        RemoteAddr(poem::Addr::SocketAddr(address)) => Some(address.ip()),
+        RemoteAddr(poem::Addr::SocketAddr(address)) => Some(network(address.ip())),
         _ => None,
     };
     if trusted_proxies == 0 {
@@ -251,33 +276,34 @@ pub fn client_address(request: &Request, trusted_proxies: usize) -> ClientAddres
         .map(str::trim)
         .collect();
     let ours = named.len().checked_sub(trusted_proxies).and_then(|at| named.get(at));
-    ClientAddress(ours.and_then(|text| text.parse().ok()).or_else(peer))
+    // Some proxies write the port too.
+    let parsed = ours
+        .and_then(|text| text.parse::<IpAddr>().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip())));
+    ClientAddress(parsed.map(network).or_else(peer))
 }
 
-/// A misspelt filter that is silently ignored shows the wrong list; so it is refused.
-fn refuse_unknown_parameters(operation: &Operation, request: &Request) -> Result<(), Problem> {
-    let Some(query) = request.uri().query() else { return Ok(()) };
-    let unknown = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split('=').next().unwrap_or_default())
-        .any(|name| !operation.parameters.contains(name));
-    if unknown {
-        let refusal = Refusal::field(
-            "",
-            "unknown_parameter",
-            "含有未知的查询参数",
-            "There is a query parameter this operation does not know.",
-        );
-        return Err(refusal.into());
+/// What stands for one client: an IPv4 address, however it is written, or the /64 of an IPv6 one.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address => address,
     }
-    Ok(())
 }
 
 /// Reads the whole body within size and time, so that no handler waits on a slow client.
-async fn read_body(request: &mut Request, largest: usize, timeout: Duration) -> Result<(), Problem> {
+///
+/// A body with a schema is looked at, and handed out to be looked at again.
+async fn read_body(
+    request: &mut Request,
+    largest: usize,
+    timeout: Duration,
+    schema: Option<&BodySchema>,
+) -> Result<Option<Vec<u8>>, Problem> {
     if !matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE) {
-        return Ok(());
+        return Ok(None);
     }
     let declared = request
         .headers()
@@ -300,6 +326,33 @@ async fn read_body(request: &mut Request, largest: usize, timeout: Duration) -> 
     context.update(b"\n");
     context.update(&bytes);
     request.set_data(RequestDigest(hex::encode(context.finish()).into()));
+    let seen = schema.map(|schema| schema.refuse_ambiguous(&bytes).map(|()| bytes.to_vec())).transpose()?;
     request.set_body(Body::from_bytes(bytes));
-    Ok(())
+    Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_client_is_an_address_or_a_network() {
+        let network = |text: &str| network(text.parse().unwrap()).to_string();
+        assert_eq!(network("203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("::ffff:203.0.113.7"), "203.0.113.7");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::9"));
+        assert_ne!(network("2001:db8:1:2::9"), network("2001:db8:1:3::9"));
+    }
+
+    #[test]
+    fn the_address_is_read_where_our_proxy_wrote_it() {
+        let of = |forwarded: &str| {
+            let request = Request::builder().header("x-forwarded-for", forwarded).finish();
+            client_address(&request, 1).0.map(|address| address.to_string())
+        };
+        assert_eq!(of("198.51.100.1, 203.0.113.7").as_deref(), Some("203.0.113.7"));
+        assert_eq!(of("203.0.113.7:51000").as_deref(), Some("203.0.113.7"));
+        assert_eq!(of("[2001:db8::1]:443").as_deref(), Some("2001:db8::"));
+        assert_eq!(of("unknown"), None);
+    }
 }

@@ -91,6 +91,8 @@ impl Acceptor for GuardedListener {
 enum Head {
     /// Between requests.
     Idle,
+    /// Only line breaks so far: a parser skips them, so they begin no head and end none.
+    Blank,
     /// Inside a head; so many bytes of the final `\r\n\r\n` matched.
     Reading { matched: usize },
     /// The head is complete; body and answer follow.
@@ -103,13 +105,19 @@ impl Head {
     /// Moves on over bytes that were read.
     fn read(self, bytes: &[u8]) -> Self {
         const END: &[u8] = b"\r\n\r\n";
-        let mut matched = match self {
-            Self::Idle if bytes.starts_with(b"PRI * HTTP/2") => return Self::Exempt,
-            Self::Idle => 0,
-            Self::Reading { matched } => matched,
+        // The whole first line, so that half of it falls under the deadline.
+        const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
+        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let (mut matched, breaks) = match self {
+            Self::Idle if bytes.starts_with(HTTP2) => return Self::Exempt,
+            Self::Idle | Self::Blank => (0, bytes.iter().take_while(|byte| is_break(byte)).count()),
+            Self::Reading { matched } => (matched, 0),
             Self::Done | Self::Exempt => return self,
         };
-        for byte in bytes {
+        if breaks > 0 && breaks == bytes.len() {
+            return Self::Blank;
+        }
+        for byte in &bytes[breaks..] {
             matched = match *byte {
                 byte if byte == END[matched] => matched + 1,
                 b'\r' => 1,
@@ -144,7 +152,7 @@ impl GuardedStream {
     }
 
     fn reading(&self) -> bool {
-        matches!(self.head, Head::Reading { .. })
+        matches!(self.head, Head::Blank | Head::Reading { .. })
     }
 }
 
@@ -213,9 +221,15 @@ mod tests {
             assert_eq!(head.read(&request[cut..]), Head::Done, "{cut}");
         }
         assert_eq!(Head::Idle.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Head::Exempt);
+        assert!(matches!(Head::Idle.read(b"PRI * HTTP/2.0\r\n"), Head::Reading { .. }));
+        // Blank lines in front must not pass for a head that is complete.
+        assert_eq!(Head::Idle.read(b"\r\n\r\n"), Head::Blank);
+        assert_eq!(Head::Blank.read(b"\n\r"), Head::Blank);
+        assert!(matches!(Head::Blank.read(b"\r\n\r\nGET /"), Head::Reading { matched: 0 }));
+        assert_eq!(Head::Blank.read(b"\r\nGET / HTTP/1.1\r\n\r\n"), Head::Done);
         assert_eq!(Head::Done.written(b"HTTP/1.1 100 Continue\r\n\r\n"), Head::Done);
         assert_eq!(Head::Done.written(b"HTTP/1.1 200 OK\r\n"), Head::Idle);
-        assert!(matches!(Head::Idle.read(b"\r\n\r\r"), Head::Reading { matched: 1 }));
+        assert!(matches!(Head::Idle.read(b"a\r\n\r\r"), Head::Reading { matched: 1 }));
     }
 
     #[tokio::test]

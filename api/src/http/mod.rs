@@ -7,6 +7,7 @@
 //! ```
 
 pub mod auth;
+pub mod body;
 pub mod boundary;
 pub mod docs;
 pub mod etag;
@@ -16,6 +17,7 @@ pub mod limits;
 pub mod listener;
 pub mod operations;
 pub mod paging;
+pub mod parameters;
 pub mod problem;
 pub mod signing;
 pub mod staff;

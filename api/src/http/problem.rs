@@ -7,7 +7,8 @@ use linli_domain::{Code, FieldError, Refusal};
 use linli_store::Error as UseCaseError;
 use poem::{
     Response,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    error::MethodNotAllowedError,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
 };
 use poem_openapi::{
     ApiResponse, Object,
@@ -118,12 +119,31 @@ pub enum Language {
 }
 
 impl Language {
-    /// The first of the two that `Accept-Language` names.
-    pub fn of(header: Option<&HeaderValue>) -> Self {
-        let named = header.and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
-        let first =
-            named.split(',').map(str::trim).find(|tag| tag.starts_with("zh") || tag.starts_with("en"));
-        if first.is_some_and(|tag| tag.starts_with("en")) { Self::En } else { Self::Zh }
+    /// The one of the two that `Accept-Language` prefers; of equals the first.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let named = headers.get_all(header::ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
+        let mut best = (0.0, Self::Zh);
+        for entry in named.flat_map(|value| value.split(',')) {
+            let (tag, weight) = entry.split_once(';').unwrap_or((entry, "q=1"));
+            let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
+            let language = match primary.as_str() {
+                "zh" | "*" => Self::Zh,
+                "en" => Self::En,
+                _ => continue,
+            };
+            let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+            if weight.is_some_and(|weight| weight > best.0) {
+                best = (weight.unwrap_or_default(), language);
+            }
+        }
+        best.1
+    }
+
+    const fn tag(self) -> HeaderValue {
+        match self {
+            Self::Zh => HeaderValue::from_static("zh-CN"),
+            Self::En => HeaderValue::from_static("en"),
+        }
     }
 }
 
@@ -153,7 +173,8 @@ pub fn render(problem: &Problem, language: Language, request_id: &str, operation
     let mut response = Response::builder()
         .status(status(*code))
         .content_type("application/problem+json")
-        .header(header::CACHE_CONTROL, "no-store");
+        .header(header::CACHE_CONTROL, "no-store")
+        .header(header::CONTENT_LANGUAGE, language.tag());
     if let Some(seconds) = retry_after_s {
         response = response.header(header::RETRY_AFTER, seconds.to_string());
     }
@@ -194,6 +215,10 @@ pub fn of_error(error: poem::Error) -> Result<Problem, poem::Error> {
     if error.is::<ContentTypeError>() {
         return Ok(Code::UnsupportedMediaType.into());
     }
+    if error.is::<MethodNotAllowedError>() {
+        // Operations answer for themselves; pages and probes are all read.
+        return Ok(Problem::from(Code::MethodNotAllowed).with_header(header::ALLOW, "GET, HEAD"));
+    }
     Ok(of_status(error.status()).into())
 }
 
@@ -205,29 +230,13 @@ fn parameter(name: &str) -> Refusal {
     }
 }
 
-/// What a body that does not parse is answered. The reason quotes the caller's value, so only the
-/// name of our own field is taken from it.
+/// What a body that does not parse is answered, where its schema finds nothing to name. The reason
+/// quotes the caller's value, so nothing is read from it but how the framework's own text begins.
 fn payload(reason: &str) -> Refusal {
-    let field = reason
-        .rsplit_once("(occurred while parsing \"")
-        .and_then(|(_, rest)| rest.split_once('"'))
-        .and_then(|(path, _)| path.rsplit('.').next())
-        .filter(|name| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        });
-    match field {
-        Some(field) => Refusal::field(field, "invalid", "内容无效", "The value is not valid."),
-        None if reason.contains("unknown field") => Refusal::field(
-            "",
-            "unknown_field",
-            "含有未知的字段",
-            "There is a field this operation does not know.",
-        ),
-        None if reason.contains("failed to parse") => {
-            Refusal::field("", "invalid", "内容无效或缺少必填项", "A value is missing or not valid.")
-        }
-        None => Refusal::new(Code::MalformedBody),
+    if reason.starts_with("failed to parse") {
+        return Refusal::field("", "invalid", "内容无效或缺少必填项", "A value is missing or not valid.");
     }
+    Refusal::new(Code::MalformedBody)
 }
 
 fn of_status(status: StatusCode) -> Code {
@@ -298,22 +307,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_language_is_the_first_of_ours_that_is_named() {
-        let of = |text: &'static str| Language::of(Some(&HeaderValue::from_static(text)));
-        assert_eq!(of("en-GB,zh;q=0.8"), Language::En);
-        assert_eq!(of("fr, zh-CN"), Language::Zh);
-        assert_eq!(of("fr"), Language::Zh);
-        assert_eq!(Language::of(None), Language::Zh);
+    fn the_language_is_the_preferred_of_ours() {
+        let of = |text: &'static str| {
+            let headers = [(header::ACCEPT_LANGUAGE, HeaderValue::from_static(text))];
+            Language::of(&headers.into_iter().collect())
+        };
+        for en in
+            ["en-GB,zh;q=0.8", "zh;q=0.1, en;q=0.9", "EN", "zh;q=0, en;q=0.1", "fr, en", "*;q=0.5, en-US"]
+        {
+            assert_eq!(of(en), Language::En, "{en}");
+        }
+        for zh in
+            ["fr, zh-CN", "fr", "*", "", "en;q=0", "enx", "en;q=much", ",,;", "zh-Hant-TW,en", "*, en;q=0.5"]
+        {
+            assert_eq!(of(zh), Language::Zh, "{zh}");
+        }
+        assert_eq!(Language::of(&HeaderMap::new()), Language::Zh);
     }
 
     #[test]
-    fn a_payload_error_names_our_field_and_never_the_value() {
-        let reason = "failed to parse \"Form\": Type \"string\" expects an input value, got {\"idcard\":\"1101\"} (occurred while parsing \"Form.party_size\")";
-        let refusal = payload(reason);
-        assert_eq!(refusal.errors[0].field, "party_size");
-        let refusal = payload("failed to parse \"Form\": unknown field `11010119900307`");
-        assert_eq!(refusal.errors[0].field, "");
-        assert!(!format!("{refusal:?}").contains("1101"));
+    fn a_payload_error_is_never_quoted() {
+        let quoting = "failed to parse \"A\": unknown field `1101` (occurred while parsing \"A.1101\")";
+        for (reason, code) in [(quoting, Code::InvalidInput), ("expected value 1101", Code::MalformedBody)] {
+            let refusal = payload(reason);
+            assert_eq!(refusal.code, code);
+            assert!(!format!("{refusal:?}").contains("1101"));
+        }
     }
 
     #[test]

@@ -94,6 +94,7 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match Fault::of(&error) {
             Fault::Away => Self::Unavailable { what: "database", source: Some(Box::new(error)) },
+            Fault::Input => Code::InvalidInput.into(),
             Fault::Retry | Fault::Other => Self::Database(error),
         }
     }
@@ -161,6 +162,9 @@ enum Fault {
     Retry,
     /// No connection, no answer in time, or a lock not had in time.
     Away,
+    /// A text or a time that the database cannot hold. The edge refuses what it can see; what comes
+    /// inside a file is judged here.
+    Input,
     Other,
 }
 
@@ -180,6 +184,9 @@ impl Fault {
                 // PostgreSQL: lock_not_available, query_canceled (statement timeout), too many
                 // connections, shutting down.
                 Some("55P03" | "57014" | "53300" | "57P01" | "57P02" | "57P03") => Self::Away,
+                // PostgreSQL: datetime_field_overflow, character_not_in_repertoire,
+                // untranslatable_character.
+                Some("22008" | "22021" | "22P05") => Self::Input,
                 _ => Self::Other,
             },
             // sqlx extends this enum between minor versions; what is not listed is a failure of ours.

@@ -26,4 +26,5 @@ mod people;
 mod races;
 mod readme;
 mod shutdown;
+mod strict;
 mod transport;

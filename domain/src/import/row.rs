@@ -66,6 +66,10 @@ impl Row {
                 "It has at most 100 characters.",
             );
         }
+        if external_id.chars().any(char::is_control) {
+            let (zh, en) = ("含有不可见的控制字符", "It contains control characters.");
+            errors.add(Column::ExternalId.as_str(), "control_character", zh, en);
+        }
         let status = optional_word(cells, Column::Status, &mut errors);
         let data = read_data(cells, rules, &mut errors);
         // What only the whole facility can know is judged even when single cells are wrong, so that

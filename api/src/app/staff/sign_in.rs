@@ -57,9 +57,7 @@ pub async fn sign_in(app: &App, address: Option<IpAddr>, command: SignIn) -> Res
     let verdict = app.passwords.verify(&app.env, command.password, stored).await?;
     let rehash = match verdict {
         Verdict::Wrong => {
-            if let Some(account) = &account {
-                failed(app, account).await?;
-            }
+            failed(app, account.as_ref()).await?;
             return Err(Code::SignInFailed.into());
         }
         Verdict::Right => None,
@@ -158,10 +156,23 @@ async fn any_by_login(app: &App, login: &str) -> Result<Option<account::Model>, 
     Ok(account::Entity::find().filter(by).one(app.db.read()).await?)
 }
 
-async fn failed(app: &App, account: &account::Model) -> Result<(), Error> {
+/// Tells the audit. Also when there is no such account: whoever guesses names is seen by the city's
+/// auditor, and the time tells nothing.
+async fn failed(app: &App, account: Option<&account::Model>) -> Result<(), Error> {
+    const ACTION: &str = "staff.sign_in_failed";
     app.db
         .in_tx("staff.sign_in_failed", |tx| async move {
-            let line = own_entry(account.id.into(), "staff.sign_in_failed", &account.org_path);
+            let line = match account {
+                Some(account) => own_entry(account.id.into(), ACTION, &account.org_path),
+                None => Entry {
+                    actor: Actor::System,
+                    action: ACTION,
+                    subject_kind: "staff",
+                    subject_id: None,
+                    org_path: String::new(),
+                    detail: json!({}),
+                },
+            };
             audit::record(tx.conn(), &app.env, line).await?;
             tx.commit(()).await
         })

@@ -1,5 +1,6 @@
 //! The service itself.
 
+use linli_domain::time::local;
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi, payload::Json};
 
@@ -29,6 +30,6 @@ impl System {
     /// authenticated JSON answer that touches no store.
     #[oai(path = "/ping", method = "get", operation_id = "ping")]
     async fn ping(&self, app: Data<&App>, resident: Resident) -> Result<Json<Ping>, Problem> {
-        Ok(Json(Ping { now: app.env.now().to_rfc3339(), resident_id: resident.id.to_string() }))
+        Ok(Json(Ping { now: local(app.env.now()).to_rfc3339(), resident_id: resident.id.to_string() }))
     }
 }

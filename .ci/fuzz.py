@@ -27,8 +27,9 @@ CHECKS = [
     "response_schema_conformance",
     "unsupported_method",
 ]
-# Document, token of the demo's answer.
-AUDIENCES = [("v1", "resident_token"), ("staff-v1", "staff_token")]
+# For each document, which token of the demo's answer speaks for its audience.
+TOKENS = {"v1": "resident_token", "staff-v1": "staff_token"}
+METHODS = {"get", "put", "post", "delete", "patch"}
 
 
 def start_demo(linli, folder):
@@ -55,14 +56,15 @@ def start_demo(linli, folder):
     return demo, json.loads(line)
 
 
-def run_schemathesis(schemathesis, document, origin, token, budget):
-    """Whether every answer was as documented; out of time counts as what was seen until then."""
+def run_schemathesis(schemathesis, document, origin, token, budget, events):
+    """Whether every answer was as documented; out of time, what was seen until then decides."""
     command = [
         schemathesis, "run", str(document), "--origin", origin, "--no-color",
         "--header", f"Authorization: Bearer {token}",
         "--max-examples", str(EXAMPLES), "--seed", SEED, "--workers", "1", "--no-shrink",
         "--phases", "examples,coverage,fuzzing", "--generation-database", "none",
         "--request-timeout", "20", "--continue-on-failure", "--warnings", "off",
+        "--report-ndjson-path", str(events),
         "--checks", ",".join(CHECKS),
     ]  # fmt: skip
     process = subprocess.Popen(
@@ -72,28 +74,64 @@ def run_schemathesis(schemathesis, document, origin, token, budget):
         return process.wait(timeout=max(budget, 10)) == 0
     except subprocess.TimeoutExpired:
         print(f"==> {document.name}: the time is up; judging by the requests sent so far", file=sys.stderr)
-        process.send_signal(signal.SIGINT)
+    # Interrupted, it still prints what it found, but its status tells of the interruption alone.
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    seen, wrong = judge(events)
+    print(f"==> {document.name}: {seen} scenarios until then, {len(wrong)} with findings", file=sys.stderr)
+    for what in wrong:
+        print(f"    {what}", file=sys.stderr)
+    return seen > 0 and not wrong
+
+
+def judge(events):
+    """How many scenarios ended, and which of them found something, by the events written so far."""
+    seen, wrong = 0, []
+    for line in events.read_text(errors="replace").splitlines() if events.exists() else []:
         try:
-            return process.wait(timeout=20) in (0, 130, -signal.SIGINT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return True
+            [(kind, event)] = json.loads(line).items()
+        except ValueError:
+            continue  # The last line of a run that was killed.
+        if kind == "ScenarioFinished":
+            seen += 1
+            if event["status"] in ("failure", "error"):
+                wrong.append(f"{event.get('label') or event['recorder'].get('label')}: {event['status']}")
+        elif kind in ("NonFatalError", "FatalError"):
+            wrong.append(f"{kind}: {event.get('label', '')}")
+    return seen, wrong
+
+
+def weights():
+    """Every checked-in document with the number of its operations, which is its share of the time."""
+    found = []
+    for document in sorted(pathlib.Path("api/openapi").glob("*.json")):
+        paths = json.loads(document.read_text())["paths"]
+        found.append((document, sum(len(METHODS & set(methods)) for methods in paths.values())))
+        if document.stem not in TOKENS:
+            sys.exit(f"linli: {document.name} has no token in .ci/fuzz.py; nobody would test it")
+    return found
 
 
 def main(linli, schemathesis):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
-    documents = pathlib.Path("api/openapi")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="linli-fuzz."))
     demo = None
     try:
+        documents = weights()
         demo, ready = start_demo(linli, folder)
         began, failed = time.monotonic(), []
-        for index, (name, token) in enumerate(AUDIENCES):
+        for index, (document, weight) in enumerate(documents):
+            # What one document leaves of its time goes to those that follow.
             left = SECONDS - (time.monotonic() - began)
-            budget = left / (len(AUDIENCES) - index)
-            print(f"==> generated requests: {name}, at most {budget:.0f} s", file=sys.stderr)
-            document = documents / f"{name}.json"
-            if not run_schemathesis(schemathesis, document, ready["base_url"], ready[token], budget):
+            budget = left * weight / sum(weight for _, weight in documents[index:])
+            name = document.stem
+            print(f"==> generated requests: {name}, {weight} operations, at most {budget:.0f} s", file=sys.stderr)
+            events = folder / f"{name}.ndjson"
+            if not run_schemathesis(schemathesis, document, ready["base_url"], ready[TOKENS[name]], budget, events):
                 failed.append(name)
             if demo.poll() is not None:
                 failed.append(f"{name}: the server died with status {demo.returncode}")

@@ -15,9 +15,11 @@ mod process;
 mod rig;
 
 mod bookings;
+mod demo;
 mod discovery;
 mod exchange;
 mod facilities;
+mod faults;
 mod meili;
 mod migrate;
 mod operations;

@@ -1,6 +1,11 @@
 //! Residents: family, merging, going.
 
-use linli_domain::access::Role;
+use linli::app::rooms::{self, NewRoom};
+use linli_domain::{access::Role, rooms::Span, time::local_date};
+use linli_store::{
+    audit::Actor,
+    storage::{residents::holdings::HOLDINGS, schema},
+};
 use reqwest::Method;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
@@ -121,4 +126,86 @@ both!(staff_find_verify_and_merge_residents_and_the_audit_tells, async |rig| {
     for personal in ["13700003333", "13700004444", "赵六"] {
         assert!(!text.contains(personal), "the audit names no person");
     }
+});
+
+both!(every_column_that_names_a_resident_is_merged_erased_and_exported_by_the_table, async |rig| {
+    let columns = schema::columns(rig.app.db.read()).await.unwrap();
+    let held = |table: &str, column: &str| {
+        HOLDINGS.iter().any(|holding| (holding.table, holding.column) == (table, column))
+    };
+    for holding in HOLDINGS {
+        let there =
+            columns.iter().any(|c| (c.table.as_str(), c.name.as_str()) == (holding.table, holding.column));
+        assert!(there, "{}.{} is no column any more", holding.table, holding.column);
+    }
+    for column in
+        columns.iter().filter(|column| column.name.ends_with("resident_id") || column.name == "principal")
+    {
+        assert!(
+            held(&column.table, &column.name),
+            "{}.{} names a resident: say in HOLDINGS what becomes of it",
+            column.table,
+            column.name
+        );
+    }
+});
+
+both!(an_erased_resident_leaves_no_words, async |rig| {
+    let town = town(rig).await;
+    let body = json!({ "organisation_id": town.communities[0], "profile":
+        { "name": "采荷会堂", "categories": ["culture"], "address": "采荷路1号" } });
+    let create = rig.post("/staff/v1/facilities", &body).header("idempotency-key", "f1");
+    let facility = send(create.bearer_auth(&town.admin)).await.ok()["id"].as_str().unwrap().to_owned();
+    let token = rig.resident_with("13700005555").await;
+    let report = json!({ "kind": "other", "text": "请打13700005555找我" });
+    let path = format!("/v1/facilities/{facility}/reports");
+    send(rig.post(&path, &report).bearer_auth(&token)).await.ok();
+    let export = send(rig.get("/v1/me/export").bearer_auth(&token)).await.ok();
+    assert_eq!(export["reports"][0]["text"], "请打13700005555找我");
+    assert!(export["bookings"].is_array() && export["activity"].is_array());
+    send(rig.request(Method::DELETE, "/v1/me").bearer_auth(&token)).await.ok();
+    rig.clock.advance(chrono::Duration::days(16));
+    linli::app::residents::erasure::run(&rig.app).await.unwrap();
+    let sql = "SELECT count(*) AS n FROM facility_report WHERE resident_id IS NULL AND text IS NULL AND answer IS NULL";
+    let statement = Statement::from_string(rig.app.db.backend(), sql);
+    let row = rig.app.db.read().query_one_raw(statement).await.unwrap().unwrap();
+    assert_eq!(row.try_get::<i64>("", "n").unwrap(), 1, "the report stays, without words or person");
+});
+
+both!(an_erased_resident_keeps_no_room, async |rig| {
+    let new = NewRoom {
+        facility_id: rig.app.env.id(),
+        name: "多功能厅".to_owned(),
+        description: None,
+        grid_minutes: 30,
+        max_party_size: 30,
+        lead_minutes: 30,
+        horizon_days: 14,
+        cancel_until_minutes: 10_000,
+    };
+    let org_path = format!("/{}/", rig.app.env.id::<uuid::Uuid>());
+    let room = rooms::create_in(&rig.app, Actor::System, org_path, new).await.unwrap();
+    let phone = "13700006666";
+    let token = rig.resident_with(phone).await;
+    send(rig.request(Method::DELETE, "/v1/me").bearer_auth(&token)).await.ok();
+
+    // Booked while the wish to go could still be taken back, and past the deadline of its room.
+    rig.clock.advance(chrono::Duration::days(14));
+    let token = rig.resident_with(phone).await;
+    let date = local_date(rig.app.env.now()) + chrono::Days::new(2);
+    let times = [Span::parse("09:00", "10:00").unwrap()];
+    rooms::publish_day(&rig.app, Actor::System, &room, date, &times).await.unwrap();
+    let path = format!("/v1/rooms/{}/slots?from={date}&to={date}", room.id);
+    let free = async || send(rig.get(&path)).await.ok()["items"][0]["free"].clone();
+    let slot = send(rig.get(&path)).await.ok()["items"][0]["id"].clone();
+    let body = json!({ "room_id": room.id, "slot_ids": [slot], "party_size": 2, "purpose": "合唱" });
+    let book = rig.post("/v1/bookings", &body).header("Idempotency-Key", "b1");
+    send(book.bearer_auth(&token)).await.ok();
+    assert_eq!(free().await, 0);
+
+    rig.clock.advance(chrono::Duration::hours(25));
+    linli::app::residents::erasure::run(&rig.app).await.unwrap();
+    assert_eq!(free().await, 1, "the room is free again");
+    linli::app::residents::erasure::run(&rig.app).await.unwrap();
+    assert_eq!(free().await, 1, "and given back once");
 });

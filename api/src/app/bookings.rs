@@ -137,6 +137,30 @@ pub async fn list_of_room(
     bookings::list_of_room(app.db.read(), scope, room, times, after, u64::from(limit) + 1).await
 }
 
+/// Gives back the rooms that erased residents would have come to; answers how many bookings.
+pub async fn cancel_of_erased(app: &App, limit: u64) -> Result<u64, Error> {
+    let now = app.env.now();
+    let left = bookings::any_live_of_erased(app.db.read(), now, limit).await?;
+    let count = left.len() as u64;
+    for booking in left {
+        let request = Request {
+            principal: "system:erasure".to_owned(),
+            key: booking.id.to_string(),
+            operation: "bookings.cancel_of_erased",
+            digest: String::new(),
+        };
+        // Who goes is not held to the deadline: nobody will come, and the room should not stand empty.
+        let booking = Booking { cancel_until: now, ..booking };
+        let by = CancelledBy::Resident(booking.resident_id);
+        match cancel(app, booking, by, None, &request, |_| json!({})).await {
+            // Staff were faster.
+            Err(Error::Refused(_)) => {}
+            done => drop(done?),
+        }
+    }
+    Ok(count)
+}
+
 async fn cancel(
     app: &App,
     booking: Booking,

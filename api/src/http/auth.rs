@@ -2,8 +2,9 @@
 //!
 //! Read here and not by a security scheme of the framework, because its optional form turns a bad
 //! token into an anonymous caller. A staff permission is a type parameter, so no operation can
-//! forget to ask for one. Holding it nowhere is 403, whatever the target; holding it elsewhere is
-//! 404, because the scope of the permission is part of every query.
+//! forget to ask for one. Holding it nowhere is 403, whatever the target. Holding it
+//! elsewhere finds nothing, because the scope of the permission is part of every query; `staff::sight` then
+//! says 403 of what the caller sees there under another role, and 404 of the rest.
 
 use std::{marker::PhantomData, ops::Deref, sync::Arc};
 

@@ -5,7 +5,10 @@ use linli_domain::{access::Role, ids::OrganisationId};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::rig::{Answer, Rig, both, send};
+use crate::{
+    pictures,
+    rig::{Answer, Rig, both, send},
+};
 
 /// The console of a city's administrator.
 struct Console<'a> {
@@ -193,23 +196,14 @@ both!(notices_photos_and_licences, async |rig: &Rig| {
     let gone = console.call(Method::DELETE, &format!("{path}/notices/{notice_id}"), None, None).await;
     assert_eq!((gone.status, &shown().await["notices"]), (204, &json!([])));
 
-    let upload = async |bytes: &'static [u8]| {
-        let boundary = "linli-test-boundary";
-        let mut body = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\
-             Content-Type: image/png\r\n\r\n"
-        )
-        .into_bytes();
-        body.extend_from_slice(bytes);
-        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-        let request =
-            rig.request(Method::POST, &format!("/staff/v1{path}/photos")).bearer_auth(&console.token);
-        send(request.header("content-type", format!("multipart/form-data; boundary={boundary}")).body(body))
-            .await
+    let upload = async |bytes: &[u8]| {
+        let request = rig.request(Method::POST, &format!("/staff/v1{path}/photos"));
+        send(pictures::form(request, bytes).bearer_auth(&console.token)).await
     };
     upload(b"<svg onload=alert(1)>").await.is_problem(415, "photo_invalid");
-    let photo = id_of(upload(b"\x89PNG\r\n\x1a\nrest").await);
-    upload(b"\x89PNG\r\n\x1a\nrest").await.is_problem(409, "conflict");
+    upload(b"\x89PNG\r\n\x1a\nrest").await.is_problem(415, "photo_invalid");
+    let photo = id_of(upload(&pictures::png(b"one")).await);
+    upload(&pictures::png(b"one")).await.is_problem(409, "conflict");
     let bytes_at = shown().await["photos"][0]["path"].as_str().unwrap().to_owned();
     let bytes = send(rig.get(&bytes_at)).await;
     assert_eq!((bytes.status, bytes.header("content-type")), (200, "image/png"));

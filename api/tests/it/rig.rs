@@ -201,9 +201,16 @@ impl Server {
 
     /// The access token of a fresh staff account that holds `role` at `place`, or at the city.
     pub(crate) async fn staff_token(&self, role: Role, place: Option<OrganisationId>) -> String {
+        self.staff_with(&[(role, place)]).await
+    }
+
+    /// The access token of a fresh staff account that holds each role at its place.
+    pub(crate) async fn staff_with(&self, roles: &[(Role, Option<OrganisationId>)]) -> String {
         bootstrap::ensure_city(&self.app, "测试市").await.unwrap();
         let username = format!("u{}", self.app.env.id::<Uuid>().simple())[..32].to_owned();
-        bootstrap::ensure_account(&self.app, &username, role, place).await.unwrap();
+        for (role, place) in roles {
+            bootstrap::ensure_account(&self.app, &username, *role, *place).await.unwrap();
+        }
         bootstrap::token(&self.app, &username, 3_600).await.unwrap()
     }
 

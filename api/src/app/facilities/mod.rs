@@ -3,6 +3,7 @@
 pub mod edit;
 pub mod notices;
 pub mod photos;
+pub mod picture;
 pub mod reports;
 
 use chrono::{DateTime, Utc};

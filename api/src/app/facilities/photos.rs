@@ -1,7 +1,6 @@
 //! Photos: bytes in the blob store, a row that names them.
 //!
-//! The bytes are kept as they were sent, metadata included: what may be published is decided by
-//! whoever uploads, and a copy that differs from the original would be no evidence of it.
+//! What is kept is the picture and not what the camera wrote beside it: see [`picture`](super::picture).
 
 use aws_lc_rs::digest;
 use linli_domain::{
@@ -19,21 +18,12 @@ use linli_store::{
 };
 use sea_orm::{EntityTrait, IntoActiveModel, ModelTrait};
 
+use super::picture::{self, Picture};
 use crate::App;
 
 /// Largest photo.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 const MAX_CAPTION_CHARS: usize = 100;
-
-/// What the bytes are, by their own signature; what the client says they are is not asked.
-pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0xFF, 0xD8, 0xFF, ..] => Some("image/jpeg"),
-        [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => Some("image/png"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
-    }
-}
 
 /// Adds a photo.
 pub async fn add(
@@ -44,7 +34,6 @@ pub async fn add(
     caption: Option<String>,
     bytes: &[u8],
 ) -> Result<photo::Model, Error> {
-    let content_type = sniff(bytes).ok_or(Code::PhotoInvalid)?;
     if bytes.len() > MAX_BYTES {
         return Err(Code::BodyTooLarge.into());
     }
@@ -54,11 +43,12 @@ pub async fn add(
     }
     // Out of scope, nothing is even written to the disk.
     facilities::find(app.db.read(), scope, id).await?.ok_or(Code::NotFound)?;
+    let Picture { content_type, bytes } = &picture::take_in(bytes).ok_or(Code::PhotoInvalid)?;
     let row = &photo::Model {
         id: app.env.id::<PhotoId>().0,
         facility_id: id.0,
         digest: hex::encode(digest::digest(&digest::SHA256, bytes)),
-        content_type: content_type.to_owned(),
+        content_type: (*content_type).to_owned(),
         bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
         caption,
         uploaded_by: by.0,
@@ -135,19 +125,4 @@ async fn record(app: &App, tx: &Tx, by: StaffId, stored: &Stored, action: &'stat
         fields: vec!["photos"],
     };
     Ok(write::record(tx.conn(), &app.env, Actor::Staff(by), done).await?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::sniff;
-
-    #[test]
-    fn bytes_tell_what_they_are() {
-        assert_eq!(sniff(b"\xFF\xD8\xFF\xE0rest"), Some("image/jpeg"));
-        assert_eq!(sniff(b"\x89PNG\r\n\x1a\nrest"), Some("image/png"));
-        assert_eq!(sniff(b"RIFF\x10\0\0\0WEBPVP8 "), Some("image/webp"));
-        assert_eq!(sniff(b"RIFF\x10\0\0\0WAVEfmt "), None);
-        assert_eq!(sniff(b"<svg onload=alert(1)>"), None);
-        assert_eq!(sniff(b""), None);
-    }
 }

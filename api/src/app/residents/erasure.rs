@@ -1,19 +1,26 @@
 //! Erasure: when the time of grace has passed, what names the resident goes, and with it whatever
 //! only the resident needed. The bare record stays, so that bookings and figures keep their count.
+//! Rooms the resident would have come to are free again: a second step of the job cancels what
+//! records that are erased still hold, so that neither a death between the two steps nor a
+//! booking made in the last second keeps a room for nobody.
 
 use linli_domain::ids::ResidentId;
 use linli_store::{
     Error, Tx,
     audit::{self, Actor},
-    storage::residents::{consent, family_link, favourite, household_member, identity, resident},
-    storage::sessions::{self, Owner},
+    storage::{
+        bookings as booking_rows,
+        facilities::report,
+        residents::{consent, family_link, holdings, resident},
+        sessions::{self, Owner},
+    },
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr,
 };
 use serde_json::json;
 
-use crate::App;
+use crate::{App, app::bookings};
 
 /// How long a resident can change their mind.
 pub const GRACE: chrono::Duration = chrono::Duration::days(15);
@@ -21,7 +28,7 @@ pub const GRACE: chrono::Duration = chrono::Duration::days(15);
 /// Records erased in one step of the job.
 const BATCH: u64 = 50;
 
-/// Erases those whose time has come; `true` when there may be more.
+/// Erases those whose time has come, and frees what they held; `true` when there may be more.
 pub async fn run(app: &App) -> Result<bool, Error> {
     let due: Vec<_> = resident::Entity::find()
         .filter(resident::Column::EraseAfter.lt(app.env.now()))
@@ -30,28 +37,32 @@ pub async fn run(app: &App) -> Result<bool, Error> {
         .all(app.db.read())
         .await?;
     for row in &due {
-        let id = ResidentId(row.id);
-        app.db
-            .in_tx("residents.erase", |tx| async move {
-                // Asked again inside: the resident may have changed their mind just now.
-                let wiped = wipe(app, &tx, id, app.env.now(), true).await?;
-                if wiped {
-                    forget(app, &tx, id).await?;
-                    let line = audit::Entry {
-                        actor: Actor::System,
-                        action: "resident.erase",
-                        subject_kind: "resident",
-                        subject_id: Some(id.0),
-                        org_path: String::new(),
-                        detail: json!({}),
-                    };
-                    audit::record(tx.conn(), &app.env, line).await?;
-                }
-                tx.commit(()).await
-            })
-            .await?;
+        erase(app, ResidentId(row.id)).await?;
     }
-    Ok(due.len() as u64 == BATCH)
+    let freed = bookings::cancel_of_erased(app, BATCH).await?;
+    Ok(due.len() as u64 == BATCH || freed == BATCH)
+}
+
+async fn erase(app: &App, id: ResidentId) -> Result<(), Error> {
+    app.db
+        .in_tx("residents.erase", |tx| async move {
+            // Asked again inside: the resident may have changed their mind just now.
+            let wiped = wipe(app, &tx, id, app.env.now(), true).await?;
+            if wiped {
+                forget(app, &tx, id).await?;
+                let line = audit::Entry {
+                    actor: Actor::System,
+                    action: "resident.erase",
+                    subject_kind: "resident",
+                    subject_id: Some(id.0),
+                    org_path: String::new(),
+                    detail: json!({}),
+                };
+                audit::record(tx.conn(), &app.env, line).await?;
+            }
+            tx.commit(()).await
+        })
+        .await
 }
 
 /// Takes every personal value out of a record; with `if_due` only when its time has come.
@@ -91,12 +102,10 @@ async fn forget(app: &App, tx: &Tx, id: ResidentId) -> Result<(), Error> {
         ..Default::default()
     };
     resident::Entity::update(changed).exec(tx.conn()).await?;
-    identity::Entity::delete_many().filter(identity::Column::ResidentId.eq(id.0)).exec(tx.conn()).await?;
-    favourite::Entity::delete_many().filter(favourite::Column::ResidentId.eq(id.0)).exec(tx.conn()).await?;
-    household_member::Entity::delete_many()
-        .filter(household_member::Column::ResidentId.eq(id.0))
-        .exec(tx.conn())
-        .await?;
+    // What they wrote goes before the rows forget whose it was.
+    report::forget_words(tx.conn(), id).await?;
+    booking_rows::forget_words(tx.conn(), id).await?;
+    holdings::erase(tx.conn(), id).await?;
     let either_side = Condition::any()
         .add(family_link::Column::PrincipalId.eq(id.0))
         .add(family_link::Column::AgentId.eq(id.0));

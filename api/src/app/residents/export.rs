@@ -3,12 +3,15 @@
 use linli_domain::{ids::ResidentId, time::local};
 use linli_store::{
     Error,
+    audit::{self, Actor},
     storage::{
+        bookings::booking,
+        facilities::report,
         residents::{identity, merge},
-        sessions::{self, Owner},
+        sessions::session,
     },
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 
 use super::{consents, family, favourites, lookup, open, profile};
@@ -21,7 +24,11 @@ pub async fn export(app: &App, id: ResidentId) -> Result<Value, Error> {
     let identities =
         identity::Entity::find().filter(identity::Column::ResidentId.eq(id.0)).all(app.db.read()).await?;
     let merges = merge::Entity::find().filter(merge::Column::WinnerId.eq(id.0)).all(app.db.read()).await?;
-    let sessions = sessions::list(app.db.read(), app.env.now(), Owner::Resident(id)).await?;
+    let sessions = session::Entity::find()
+        .filter(session::Column::ResidentId.eq(id.0))
+        .order_by_desc(session::Column::CreatedAt)
+        .all(app.db.read())
+        .await?;
     let household = lookup::household_of(app.db.read(), id).await?;
     Ok(json!({
         "exported_at": local(app.env.now()).to_rfc3339(),
@@ -44,6 +51,7 @@ pub async fn export(app: &App, id: ResidentId) -> Result<Value, Error> {
             "client": row.client,
             "created_at": local(row.created_at).to_rfc3339(),
             "last_used_at": local(row.last_used_at).to_rfc3339(),
+            "ended_at": row.revoked_at.map(|at| local(at).to_rfc3339()),
         })).collect::<Vec<_>>(),
         "household": household.map(|row| json!({
             "id": row.household_id,
@@ -68,6 +76,80 @@ pub async fn export(app: &App, id: ResidentId) -> Result<Value, Error> {
             "facility_id": row.facility_id,
             "since": local(row.created_at).to_rfc3339(),
         })).collect::<Vec<_>>(),
+        "bookings": bookings(app, id).await?,
+        "reports": reports(app, id).await?,
+        "activity": activity(app, id).await?,
         "merges": merges.iter().map(|row| json!({ "merged_at": local(row.merged_at).to_rfc3339() })).collect::<Vec<_>>(),
     }))
+}
+
+async fn bookings(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
+    let rows = booking::Entity::find()
+        .filter(booking::Column::ResidentId.eq(id.0))
+        .order_by_desc(booking::Column::StartsAt)
+        .all(app.db.read())
+        .await?;
+    let told = rows.into_iter().map(|row| {
+        json!({
+            "id": row.id,
+            "room_id": row.room_id,
+            "facility_id": row.facility_id,
+            "party_size": row.party_size,
+            "purpose": row.purpose,
+            "starts_at": local(row.starts_at).to_rfc3339(),
+            "ends_at": local(row.ends_at).to_rfc3339(),
+            "state": row.state,
+            "created_at": local(row.created_at).to_rfc3339(),
+            "cancelled_at": row.cancelled_at.map(|at| local(at).to_rfc3339()),
+            "cancelled_by": row.cancelled_by_kind,
+            "cancel_reason": row.cancel_reason,
+        })
+    });
+    Ok(told.collect())
+}
+
+async fn reports(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
+    let rows = report::Entity::find()
+        .filter(report::Column::ResidentId.eq(id.0))
+        .order_by_desc(report::Column::Id)
+        .all(app.db.read())
+        .await?;
+    let told = rows.into_iter().map(|row| {
+        json!({
+            "id": row.id,
+            "facility_id": row.facility_id,
+            "kind": row.kind,
+            "text": row.text,
+            "state": row.state,
+            "answer": row.answer,
+            "created_at": local(row.created_at).to_rfc3339(),
+            "closed_at": row.closed_at.map(|at| local(at).to_rfc3339()),
+        })
+    });
+    Ok(told.collect())
+}
+
+/// What the audit says they did, and what was done to their record: also who of the staff looked at it.
+async fn activity(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
+    let by = Condition::all()
+        .add(audit::Column::ActorKind.eq(Actor::Resident(id).kind()))
+        .add(audit::Column::ActorId.eq(id.0));
+    let to = Condition::all()
+        .add(audit::Column::SubjectKind.eq("resident"))
+        .add(audit::Column::SubjectId.eq(id.0));
+    let rows = audit::Entity::find()
+        .filter(Condition::any().add(by).add(to))
+        .order_by_desc(audit::Column::Id)
+        .all(app.db.read())
+        .await?;
+    let told = rows.into_iter().map(|row| {
+        json!({
+            "at": local(row.at).to_rfc3339(),
+            "by": row.actor_kind,
+            "action": row.action,
+            "subject_kind": row.subject_kind,
+            "subject_id": row.subject_id,
+        })
+    });
+    Ok(told.collect())
 }

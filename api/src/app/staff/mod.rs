@@ -9,6 +9,7 @@ pub mod bootstrap;
 pub mod organisations;
 pub mod roles;
 pub mod service_areas;
+pub mod sight;
 pub mod sign_in;
 
 use linli_store::audit;

@@ -1,18 +1,12 @@
-//! Staff accounts, their roles, and the audit trail.
+//! Staff accounts.
 
-use chrono::{DateTime, FixedOffset};
 use linli_domain::{
     Refusal,
-    access::{Role, perm},
-    ids::{AssignmentId, OrganisationId, StaffId},
+    access::perm,
+    ids::{OrganisationId, StaffId},
     person::{PersonName, Phone},
-    time::local,
 };
-use linli_store::{
-    audit,
-    storage::staff::{account, assignment},
-    vault::Place,
-};
+use linli_store::{storage::staff::account, vault::Place};
 use poem::web::Data;
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
@@ -24,13 +18,15 @@ use uuid::Uuid;
 use super::Tag;
 use crate::{
     App,
-    app::staff::{accounts, audit_trail, roles},
+    app::staff::{
+        accounts,
+        sight::{Thing, judge},
+    },
     http::{
         Problem,
         auth::Staff,
         etag::{IfMatch, etag},
         paging,
-        v1::auth::Done,
     },
 };
 
@@ -131,85 +127,10 @@ pub struct AccountPage {
     next_cursor: Option<String>,
 }
 
-/// A role given to an account.
-#[derive(Object)]
-pub struct Assignment {
-    /// Id.
-    id: String,
-    /// Role.
-    role: String,
-    /// Where.
-    organisation_id: String,
-    /// When.
-    given_at: DateTime<FixedOffset>,
-}
-
-/// A role to give.
-#[derive(Object)]
-#[oai(deny_unknown_fields)]
-pub struct NewAssignment {
-    /// Role.
-    #[oai(validator(max_length = 40))]
-    role: String,
-    /// Where.
-    organisation_id: Uuid,
-}
-
-/// A role was given.
-#[derive(ApiResponse)]
-pub enum AssignmentCreated {
-    /// The role.
-    #[oai(status = 201)]
-    Created(Json<Assignment>),
-}
-
-/// Roles of an account.
-#[derive(Object)]
-pub struct AssignmentList {
-    /// The oldest first.
-    items: Vec<Assignment>,
-}
-
-/// A line of the audit trail.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct AuditLine {
-    /// Id.
-    id: String,
-    /// When.
-    at: DateTime<FixedOffset>,
-    /// `resident`, `staff` or `system`.
-    actor_kind: String,
-    /// Who.
-    actor_id: Option<String>,
-    /// What was done.
-    action: String,
-    /// To what kind of thing.
-    subject_kind: String,
-    /// To which one.
-    subject_id: Option<String>,
-    /// Where it belongs.
-    org_path: String,
-    /// Impersonal facts.
-    detail: serde_json::Value,
-    /// The seal that covers it, within the chain of its organisation; absent until sealed.
-    seal_seq: Option<i64>,
-}
-
-/// A page of the audit trail.
-#[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
-pub struct AuditPage {
-    /// The latest first.
-    items: Vec<AuditLine>,
-    /// Where the next page begins.
-    next_cursor: Option<String>,
-}
-
-#[OpenApi]
+#[OpenApi(tag = "Tag::Accounts")]
 impl Accounts {
     /// Lists staff accounts in scope
-    #[oai(path = "/accounts", method = "get", operation_id = "staffListAccounts", tag = "Tag::Accounts")]
+    #[oai(path = "/accounts", method = "get", operation_id = "staffListAccounts")]
     async fn list(
         &self,
         app: Data<&App>,
@@ -227,7 +148,7 @@ impl Accounts {
     }
 
     /// Makes a staff account
-    #[oai(path = "/accounts", method = "post", operation_id = "staffCreateAccount", tag = "Tag::Accounts")]
+    #[oai(path = "/accounts", method = "post", operation_id = "staffCreateAccount")]
     async fn create(
         &self,
         app: Data<&App>,
@@ -240,18 +161,14 @@ impl Accounts {
             phone: body.phone.as_deref().map(phone).transpose()?,
             organisation_id: OrganisationId(body.organisation_id),
         };
-        let (row, password) = accounts::create(&app, &staff, command).await?;
+        let done = accounts::create(&app, &staff, command).await;
+        let (row, password) = judge(&app, &staff, (Thing::Organisation, body.organisation_id), done).await?;
         let account = Some(render(&app, &row)?);
         Ok(AccountCreated::Created(Json(FirstPassword { account, first_password: password.to_string() })))
     }
 
     /// Shows a staff account
-    #[oai(
-        path = "/accounts/:account_id",
-        method = "get",
-        operation_id = "staffGetAccount",
-        tag = "Tag::Accounts"
-    )]
+    #[oai(path = "/accounts/:account_id", method = "get", operation_id = "staffGetAccount")]
     async fn get(
         &self,
         app: Data<&App>,
@@ -262,12 +179,7 @@ impl Accounts {
     }
 
     /// Changes a staff account
-    #[oai(
-        path = "/accounts/:account_id",
-        method = "patch",
-        operation_id = "staffUpdateAccount",
-        tag = "Tag::Accounts"
-    )]
+    #[oai(path = "/accounts/:account_id", method = "patch", operation_id = "staffUpdateAccount")]
     async fn update(
         &self,
         app: Data<&App>,
@@ -283,120 +195,24 @@ impl Accounts {
             Some(text) => Some(Some(phone(text)?)),
         };
         let change = accounts::AccountChange { name, phone: number, disabled: body.disabled };
-        let row = accounts::update(&app, &staff, StaffId(account_id.0), if_match.0.0, change).await?;
+        let done = accounts::update(&app, &staff, StaffId(account_id.0), if_match.0.0, change).await;
+        let row = judge(&app, &staff, (Thing::Account, account_id.0), done).await?;
         answer(&app, &row)
     }
 
     /// Gives an account a new first password
     ///
     /// Its sessions end.
-    #[oai(
-        path = "/accounts/:account_id/password",
-        method = "post",
-        operation_id = "staffResetPassword",
-        tag = "Tag::Accounts"
-    )]
+    #[oai(path = "/accounts/:account_id/password", method = "post", operation_id = "staffResetPassword")]
     async fn reset_password(
         &self,
         app: Data<&App>,
         staff: Staff<perm::StaffEdit>,
         account_id: Path<Uuid>,
     ) -> Result<Json<FirstPassword>, Problem> {
-        let password = accounts::reset_password(&app, &staff, StaffId(account_id.0)).await?;
+        let done = accounts::reset_password(&app, &staff, StaffId(account_id.0)).await;
+        let password = judge(&app, &staff, (Thing::Account, account_id.0), done).await?;
         Ok(Json(FirstPassword { account: None, first_password: password.to_string() }))
-    }
-
-    /// Lists the roles of an account
-    #[oai(
-        path = "/accounts/:account_id/roles",
-        method = "get",
-        operation_id = "staffListRoles",
-        tag = "Tag::Accounts"
-    )]
-    async fn roles(
-        &self,
-        app: Data<&App>,
-        staff: Staff<perm::StaffRead>,
-        account_id: Path<Uuid>,
-    ) -> Result<Json<AssignmentList>, Problem> {
-        let rows = roles::list(&app, &staff, StaffId(account_id.0)).await?;
-        Ok(Json(AssignmentList { items: rows.into_iter().map(assignment).collect() }))
-    }
-
-    /// Gives a role
-    #[oai(
-        path = "/accounts/:account_id/roles",
-        method = "post",
-        operation_id = "staffGiveRole",
-        tag = "Tag::Accounts"
-    )]
-    async fn give_role(
-        &self,
-        app: Data<&App>,
-        staff: Staff<perm::StaffEdit>,
-        account_id: Path<Uuid>,
-        body: Json<NewAssignment>,
-    ) -> Result<AssignmentCreated, Problem> {
-        let role = Role::parse(&body.role).ok_or_else(|| {
-            Refusal::field("role", "role_unknown", "没有这个角色", "There is no such role.")
-        })?;
-        let place = OrganisationId(body.organisation_id);
-        let row = roles::give(&app, &staff, StaffId(account_id.0), role, place).await?;
-        Ok(AssignmentCreated::Created(Json(assignment(row))))
-    }
-
-    /// Takes a role back
-    #[oai(
-        path = "/accounts/:account_id/roles/:assignment_id",
-        method = "delete",
-        operation_id = "staffTakeRole",
-        tag = "Tag::Accounts"
-    )]
-    async fn take_role(
-        &self,
-        app: Data<&App>,
-        staff: Staff<perm::StaffEdit>,
-        account_id: Path<Uuid>,
-        assignment_id: Path<Uuid>,
-    ) -> Result<Done, Problem> {
-        roles::take(&app, &staff, StaffId(account_id.0), AssignmentId(assignment_id.0)).await?;
-        Ok(Done::Done)
-    }
-
-    /// Reads the audit trail in scope
-    ///
-    /// The reading is itself a line of it.
-    #[oai(path = "/audit", method = "get", operation_id = "staffReadAudit", tag = "Tag::Audit")]
-    #[expect(clippy::too_many_arguments, reason = "each is a filter of the list")]
-    async fn audit(
-        &self,
-        app: Data<&App>,
-        staff: Staff<perm::AuditRead>,
-        from: Query<Option<DateTime<FixedOffset>>>,
-        to: Query<Option<DateTime<FixedOffset>>>,
-        #[oai(validator(max_length = 64))] action: Query<Option<String>>,
-        actor_id: Query<Option<Uuid>>,
-        subject_id: Query<Option<Uuid>>,
-        cursor: Query<Option<String>>,
-        #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "100")))]
-        limit: Query<u32>,
-    ) -> Result<Json<AuditPage>, Problem> {
-        let filter = audit_trail::Filter {
-            from: from.0.map(|at| at.to_utc()),
-            to: to.0.map(|at| at.to_utc()),
-            action: action.0,
-            actor_id: actor_id.0,
-            subject_id: subject_id.0,
-        };
-        let filters = ("audit", staff.id, &filter);
-        let before: Option<Uuid> =
-            cursor.0.map(|cursor| paging::open(&app, &filters, &cursor)).transpose()?;
-        let rows = audit_trail::list(&app, &staff, &filter, before, limit.0).await?;
-        let (rows, next) = paging::cut(rows, limit.0, |row| row.id);
-        Ok(Json(AuditPage {
-            items: rows.into_iter().map(line).collect(),
-            next_cursor: next.map(|at| paging::seal(&app, &filters, at)),
-        }))
     }
 }
 
@@ -428,28 +244,4 @@ fn render(app: &App, row: &account::Model) -> Result<Account, Problem> {
         must_change_password: row.must_change_password,
         version: row.version,
     })
-}
-
-fn assignment(row: assignment::Model) -> Assignment {
-    Assignment {
-        id: row.id.to_string(),
-        role: row.role,
-        organisation_id: row.organisation_id.to_string(),
-        given_at: local(row.given_at),
-    }
-}
-
-fn line(row: audit::Model) -> AuditLine {
-    AuditLine {
-        id: row.id.to_string(),
-        at: local(row.at),
-        actor_kind: row.actor_kind,
-        actor_id: row.actor_id.map(|id| id.to_string()),
-        action: row.action,
-        subject_kind: row.subject_kind,
-        subject_id: row.subject_id.map(|id| id.to_string()),
-        org_path: row.org_path,
-        detail: row.detail,
-        seal_seq: row.seal_seq,
-    }
 }

@@ -1,19 +1,28 @@
 //! Operations of staff, one file per small resource, each with its permission in the signature.
 
 mod accounts;
+mod audit;
 mod auth;
 mod calendar;
 mod exchange;
 mod facilities;
 mod organisations;
 mod residents;
+mod roles;
 mod rooms;
 mod system;
 
 use poem_openapi::Tags;
 
 /// Operations on organisations, accounts and residents.
-type People = (auth::Auth, organisations::Organisations, accounts::Accounts, residents::Residents);
+type People = (
+    auth::Auth,
+    organisations::Organisations,
+    accounts::Accounts,
+    roles::Roles,
+    audit::Audit,
+    residents::Residents,
+);
 
 /// Everything under `/staff/v1`.
 pub type Api =
@@ -27,7 +36,14 @@ pub const fn api() -> Api {
         facilities::api(),
         exchange::Exchange,
         calendar::Calendar,
-        (auth::Auth, organisations::Organisations, accounts::Accounts, residents::Residents),
+        (
+            auth::Auth,
+            organisations::Organisations,
+            accounts::Accounts,
+            roles::Roles,
+            audit::Audit,
+            residents::Residents,
+        ),
     )
 }
 

@@ -18,7 +18,10 @@ use uuid::Uuid;
 use super::Tag;
 use crate::{
     App,
-    app::staff::{organisations, service_areas},
+    app::staff::{
+        organisations, service_areas,
+        sight::{Thing, judge},
+    },
     http::{
         Problem,
         auth::Staff,
@@ -288,7 +291,8 @@ impl Organisations {
             name,
             code,
         };
-        let row = organisations::create(&app, &staff, command).await?;
+        let done = organisations::create(&app, &staff, command).await;
+        let row = judge(&app, &staff, (Thing::Organisation, parent_id), done).await?;
         let tag = etag(row.version);
         Ok(OrganisationCreated::Created(Json(row.into()), tag))
     }
@@ -322,7 +326,8 @@ impl Organisations {
         let code = code.map(|code| Some(code).filter(|code| !code.is_empty()));
         let change = organisations::OrganisationChange { name, code, closed };
         let id = OrganisationId(organisation_id.0);
-        Ok(answer(organisations::update(&app, &staff, id, if_match.0.0, change).await?))
+        let done = organisations::update(&app, &staff, id, if_match.0.0, change).await;
+        Ok(answer(judge(&app, &staff, (Thing::Organisation, id), done).await?))
     }
 
     /// Moves an organisation and everything below it
@@ -340,7 +345,9 @@ impl Organisations {
         body: Json<Move>,
     ) -> Result<OrganisationAnswer, Problem> {
         let (id, parent) = (OrganisationId(organisation_id.0), OrganisationId(body.parent_id));
-        Ok(answer(organisations::relocate(&app, &staff, id, if_match.0.0, parent).await?))
+        let done = organisations::relocate(&app, &staff, id, if_match.0.0, parent).await;
+        let done = judge(&app, &staff, (Thing::Organisation, id), done).await;
+        Ok(answer(judge(&app, &staff, (Thing::Organisation, parent), done).await?))
     }
 
     /// Lists service areas in scope
@@ -373,7 +380,8 @@ impl Organisations {
     ) -> Result<ServiceAreaCreated, Problem> {
         let owner = OrganisationId(body.organisation_id);
         let members = ids(&body.member_ids);
-        let (row, members) = service_areas::create(&app, &staff, &body.name, owner, &members).await?;
+        let done = service_areas::create(&app, &staff, &body.name, owner, &members).await;
+        let (row, members) = judge(&app, &staff, (Thing::Organisation, owner), done).await?;
         let tag = etag(row.version);
         Ok(ServiceAreaCreated::Created(Json(area(row, Some(members))), tag))
     }
@@ -400,8 +408,8 @@ impl Organisations {
         body: Json<ServiceAreaChange>,
     ) -> Result<ServiceAreaAnswer, Problem> {
         let (id, members) = (ServiceAreaId(area_id.0), ids(&body.member_ids));
-        let done = service_areas::update(&app, &staff, id, if_match.0.0, &body.name, &members).await?;
-        Ok(area_answer(done))
+        let done = service_areas::update(&app, &staff, id, if_match.0.0, &body.name, &members).await;
+        Ok(area_answer(judge(&app, &staff, (Thing::ServiceArea, id), done).await?))
     }
 
     /// Removes a service area
@@ -413,7 +421,8 @@ impl Organisations {
         area_id: Path<Uuid>,
         #[oai(name = "If-Match")] if_match: Header<IfMatch>,
     ) -> Result<Done, Problem> {
-        service_areas::delete(&app, &staff, ServiceAreaId(area_id.0), if_match.0.0).await?;
+        let done = service_areas::delete(&app, &staff, ServiceAreaId(area_id.0), if_match.0.0).await;
+        judge(&app, &staff, (Thing::ServiceArea, area_id.0), done).await?;
         Ok(Done::Done)
     }
 }

@@ -16,7 +16,10 @@ use uuid::Uuid;
 use super::Tag;
 use crate::{
     App,
-    app::residents::{self, households, lookup, merge},
+    app::{
+        residents::{self, households, lookup, merge},
+        staff::sight::{Thing, judge},
+    },
     http::{Problem, auth::Staff, v1::auth::Done},
 };
 
@@ -176,7 +179,9 @@ impl Residents {
         body: Json<Merge>,
     ) -> Result<Json<Merged>, Problem> {
         let (winner, loser) = (ResidentId(body.winner_id), ResidentId(body.loser_id));
-        let row = merge::merge(&app, &staff, winner, loser).await?;
+        let done = merge::merge(&app, &staff, winner, loser).await;
+        let done = judge(&app, &staff, (Thing::Resident, winner), done).await;
+        let row = judge(&app, &staff, (Thing::Resident, loser), done).await?;
         Ok(Json(Merged {
             id: row.id.to_string(),
             winner_id: row.winner_id.to_string(),

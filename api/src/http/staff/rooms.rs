@@ -19,7 +19,10 @@ use uuid::Uuid;
 use super::Tag;
 use crate::{
     App,
-    app::{bookings, rooms},
+    app::{
+        bookings, rooms,
+        staff::sight::{Thing, judge},
+    },
     http::{
         Problem,
         auth::Staff,
@@ -122,7 +125,9 @@ impl Rooms {
             horizon_days: body.0.horizon_days,
             cancel_until_minutes: body.0.cancel_until_minutes,
         };
-        let room = rooms::create(&app, staff.id, &staff.scope, new).await?;
+        let facility = new.facility_id;
+        let done = rooms::create(&app, staff.id, &staff.scope, new).await;
+        let room = judge(&app, &staff, (Thing::Facility, facility), done).await?;
         Ok(Created::Room(Json(room.into())))
     }
 
@@ -149,7 +154,8 @@ impl Rooms {
         body: Json<Day>,
     ) -> Result<Json<Published>, Problem> {
         let template = body.0.slots.iter().enumerate().map(parse_times).collect::<Result<Vec<_>, _>>()?;
-        let room = rooms::find(&app, &staff.scope, RoomId(id.0)).await?;
+        let found = rooms::find(&app, &staff.scope, RoomId(id.0)).await;
+        let room = judge(&app, &staff, (Thing::Room, id.0), found).await?;
         let actor = Actor::Staff(staff.id);
         let published = rooms::publish_day(&app, actor, &room, body.0.date, &template).await?;
         let count = |slots: usize| i32::try_from(slots).unwrap_or(i32::MAX);
@@ -179,8 +185,9 @@ impl Rooms {
         let filters = ("room-bookings", id.0, from.0, to.0);
         let after = cursor.0.map(|cursor| paging::open(&app, &filters, &cursor)).transpose()?;
         let limit = limit.0.unwrap_or(paging::DEFAULT_LIMIT);
-        let rows =
-            bookings::list_of_room(&app, &staff.scope, RoomId(id.0), (from.0, to.0), after, limit).await?;
+        let found =
+            bookings::list_of_room(&app, &staff.scope, RoomId(id.0), (from.0, to.0), after, limit).await;
+        let rows = judge(&app, &staff, (Thing::Room, id.0), found).await?;
         let (page, next) = paging::cut(rows, limit, |booking| (booking.starts_at, booking.id));
         Ok(Json(wire::Bookings::new(&page, next.map(|at| paging::seal(&app, &filters, at)))))
     }
@@ -197,9 +204,9 @@ impl Rooms {
     ) -> Result<Cancelled, Problem> {
         let request = key.record(format!("staff:{}", staff.id), "bookings.cancel");
         let by = (staff.id, &staff.scope);
-        let answered =
-            bookings::cancel_by_staff(&app, by, BookingId(id.0), body.0.reason, &request, wire::stored)
-                .await?;
+        let done =
+            bookings::cancel_by_staff(&app, by, BookingId(id.0), body.0.reason, &request, wire::stored).await;
+        let answered = judge(&app, &staff, (Thing::Booking, id.0), done).await?;
         Ok(answered.into())
     }
 }

@@ -1,14 +1,20 @@
 //! Entering a facility: what is sent and answered. The operation stands beside the list, whose path it has.
 
 use linli_domain::{Code, access::perm, facility::FacilityStatus, ids::FacilityId};
-use linli_store::idempotency::{Begun, Stored};
+use linli_store::{
+    Error,
+    idempotency::{Begun, Stored},
+};
 use poem_openapi::{ApiResponse, Object, payload::Json};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     App,
-    app::facilities::edit,
+    app::{
+        facilities::edit,
+        staff::sight::{Thing, is_seen_only},
+    },
     http::{Problem, auth::Staff, etag::etag, facility::Profile, idempotency::Idempotent, word::Word},
 };
 
@@ -66,7 +72,13 @@ pub(super) async fn create(
     let id = app.env.id::<FacilityId>();
     let request = key.record(format!("staff:{}", staff.id), "facilities.create");
     let answer = Stored { status: 201, answer: json!({ "id": id }) };
-    let begun = edit::create(app, staff.id, &staff.scope, id, &create, &request, &answer).await?;
+    let owner = create.organisation_id.0;
+    let begun = match edit::create(app, staff.id, &staff.scope, id, &create, &request, &answer).await {
+        Err(Error::Refused(_)) if is_seen_only(app, staff, Thing::Organisation, owner).await? => {
+            return Err(Code::Forbidden.into());
+        }
+        begun => begun?,
+    };
     let (id, replayed) = match begun {
         Begun::Fresh => (id.to_string(), None),
         Begun::Replay(stored) => {

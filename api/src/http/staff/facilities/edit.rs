@@ -15,7 +15,10 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    app::facilities::{self, edit},
+    app::{
+        facilities::{self, edit},
+        staff::sight::{Thing, judge},
+    },
     http::{
         Problem,
         auth::Staff,
@@ -71,9 +74,10 @@ impl Edit {
         #[oai(name = "If-Match")] if_match: Header<IfMatch>,
         body: Json<Profile>,
     ) -> Result<AtVersion, Problem> {
-        let id = facility_id.0.into();
+        let id = FacilityId(facility_id.0);
         let facility = body.0.parse(app.env.now())?;
-        edit::replace(&app, staff.id, &staff.scope, id, if_match.0.0, &facility).await?;
+        let done = edit::replace(&app, staff.id, &staff.scope, id, if_match.0.0, &facility).await;
+        judge(&app, &staff, (Thing::Facility, id), done).await?;
         read(&app, &staff.scope, id).await
     }
 
@@ -91,9 +95,10 @@ impl Edit {
         #[oai(name = "If-Match")] if_match: Header<IfMatch>,
         body: Json<Hours>,
     ) -> Result<AtVersion, Problem> {
-        let id = facility_id.0.into();
+        let id = FacilityId(facility_id.0);
         let hours = body.0.parse()?;
-        edit::set_hours(&app, staff.id, &staff.scope, id, if_match.0.0, &hours).await?;
+        let done = edit::set_hours(&app, staff.id, &staff.scope, id, if_match.0.0, &hours).await;
+        judge(&app, &staff, (Thing::Facility, id), done).await?;
         read(&app, &staff.scope, id).await
     }
 
@@ -110,8 +115,9 @@ impl Edit {
         #[oai(name = "If-Match")] if_match: Header<IfMatch>,
         body: Json<StatusChange>,
     ) -> Result<AtVersion, Problem> {
-        let id = facility_id.0.into();
-        edit::set_status(&app, staff.id, &staff.scope, id, if_match.0.0, body.0.status.0).await?;
+        let id = FacilityId(facility_id.0);
+        let done = edit::set_status(&app, staff.id, &staff.scope, id, if_match.0.0, body.0.status.0).await;
+        judge(&app, &staff, (Thing::Facility, id), done).await?;
         read(&app, &staff.scope, id).await
     }
 }

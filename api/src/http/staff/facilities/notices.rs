@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    app::facilities::notices,
+    app::{
+        facilities::notices,
+        staff::sight::{Thing, judge},
+    },
     http::{Problem, auth::Staff, facility::Notice, staff::Tag, word::Word},
 };
 
@@ -83,7 +86,8 @@ impl Notices {
     ) -> Result<Published, Problem> {
         let NewNotice { kind: Word(kind), title, body, shown_from, shown_to } = body.0;
         let notice = facility::Notice { kind, title, body, shown_from, shown_to };
-        let row = notices::publish(&app, staff.id, &staff.scope, facility_id.0.into(), notice).await?;
+        let done = notices::publish(&app, staff.id, &staff.scope, facility_id.0.into(), notice).await;
+        let row = judge(&app, &staff, (Thing::Facility, facility_id.0), done).await?;
         Ok(Published::Published(Json(Notice::from(&row))))
     }
 
@@ -100,7 +104,9 @@ impl Notices {
         facility_id: Path<Uuid>,
         notice_id: Path<Uuid>,
     ) -> Result<Withdrawn, Problem> {
-        notices::withdraw(&app, staff.id, &staff.scope, facility_id.0.into(), notice_id.0.into()).await?;
+        let (facility, notice) = (facility_id.0.into(), notice_id.0.into());
+        let done = notices::withdraw(&app, staff.id, &staff.scope, facility, notice).await;
+        judge(&app, &staff, (Thing::Facility, facility_id.0), done).await?;
         Ok(Withdrawn::Withdrawn)
     }
 }

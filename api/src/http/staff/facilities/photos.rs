@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    app::facilities::photos,
+    app::{
+        facilities::photos,
+        staff::sight::{Thing, judge},
+    },
     http::{Problem, auth::Staff, facility::Photo, staff::Tag},
 };
 
@@ -54,7 +57,8 @@ impl Photos {
     ) -> Result<Added, Problem> {
         let bytes = body.file.into_vec().await.map_err(|_| Code::MalformedBody)?;
         let id = facility_id.0.into();
-        let row = photos::add(&app, staff.id, &staff.scope, id, body.caption, &bytes).await?;
+        let done = photos::add(&app, staff.id, &staff.scope, id, body.caption, &bytes).await;
+        let row = judge(&app, &staff, (Thing::Facility, facility_id.0), done).await?;
         Ok(Added::Added(Json(Photo::from(&row))))
     }
 
@@ -71,7 +75,9 @@ impl Photos {
         facility_id: Path<Uuid>,
         photo_id: Path<Uuid>,
     ) -> Result<Removed, Problem> {
-        photos::remove(&app, staff.id, &staff.scope, facility_id.0.into(), photo_id.0.into()).await?;
+        let (facility, photo) = (facility_id.0.into(), photo_id.0.into());
+        let done = photos::remove(&app, staff.id, &staff.scope, facility, photo).await;
+        judge(&app, &staff, (Thing::Facility, facility_id.0), done).await?;
         Ok(Removed::Removed)
     }
 }

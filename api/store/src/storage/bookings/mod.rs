@@ -12,11 +12,11 @@ use linli_domain::{
     ids::{BookingId, FacilityId, ResidentId, RoomId, SlotId},
 };
 use sea_orm::{
-    Condition, ConnectionTrait, DbErr, JoinType, QueryOrder, QuerySelect, Set, entity::prelude::*,
-    sea_query::Expr,
+    Condition, ConnectionTrait, DbErr, JoinType, QueryOrder, QuerySelect, QueryTrait, Set,
+    entity::prelude::*, sea_query::Expr,
 };
 
-use super::rooms::slot;
+use super::{residents::resident, rooms::slot};
 use crate::{Error, ScopeCondition};
 
 pub use self::entities::{booking, booking_slot};
@@ -265,4 +265,38 @@ fn read(row: booking::Model, slots: Vec<SlotId>) -> Result<Booking, Error> {
         created_at: row.created_at,
         version: row.version,
     })
+}
+
+/// Takes out what the resident wrote about their bookings; the bookings stay for the count.
+pub async fn forget_words(tx: &impl ConnectionTrait, resident: ResidentId) -> Result<(), DbErr> {
+    let nothing = || Expr::value(None::<String>);
+    booking::Entity::update_many()
+        .col_expr(booking::Column::Purpose, nothing())
+        .col_expr(booking::Column::CancelReason, nothing())
+        .filter(booking::Column::ResidentId.eq(resident.0))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Bookings of erased residents that still keep a room at `now`, the earliest first.
+pub async fn any_live_of_erased(
+    conn: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<Booking>, Error> {
+    let erased = resident::Entity::find()
+        .select_only()
+        .column(resident::Column::Id)
+        .filter(resident::Column::ErasedAt.is_not_null())
+        .filter(resident::Column::MergedIntoId.is_null());
+    let rows = booking::Entity::find()
+        .filter(booking::Column::State.eq(State::Confirmed.as_str()))
+        .filter(booking::Column::StartsAt.gt(now))
+        .filter(booking::Column::ResidentId.in_subquery(erased.into_query()))
+        .order_by_asc(booking::Column::StartsAt)
+        .limit(limit)
+        .all(conn)
+        .await?;
+    with_slots(conn, rows).await
 }

@@ -6,7 +6,7 @@ use linli_domain::{
     facility::ReportState,
     ids::{FacilityId, ReportId, ResidentId},
 };
-use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
 
 use crate::ScopeCondition;
 
@@ -100,6 +100,18 @@ pub async fn queue(
         query = query.filter(Column::Id.gt(after.0));
     }
     query.order_by_asc(Column::Id).limit(limit).all(conn).await
+}
+
+/// Takes out what the resident wrote, and what they were answered; that there was a report stays.
+pub async fn forget_words(conn: &impl ConnectionTrait, resident: ResidentId) -> Result<(), DbErr> {
+    let nothing = || Expr::value(None::<String>);
+    Entity::update_many()
+        .col_expr(Column::Text, nothing())
+        .col_expr(Column::Answer, nothing())
+        .filter(Column::ResidentId.eq(resident.0))
+        .exec(conn)
+        .await?;
+    Ok(())
 }
 
 /// How many reports wait at the facility, and how many of the resident anywhere.

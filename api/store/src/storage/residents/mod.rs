@@ -3,6 +3,7 @@
 pub mod consent;
 pub mod family_link;
 pub mod favourite;
+pub mod holdings;
 pub mod household;
 pub mod household_member;
 pub mod identity;

@@ -6,10 +6,7 @@ use chrono::{DateTime, Utc};
 use linli_domain::ids::ResidentId;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
-use crate::storage::schema;
-
-/// Tables whose rows do not simply change their owner: favourites are joined, sessions end.
-const NOT_MOVED: [&str; 2] = ["favourite", "session"];
+use super::holdings::{HOLDINGS, OnMerge, run};
 
 /// Links that both records had with the same other resident, or with each other, end.
 const END_DOUBLE_LINKS: &str = "UPDATE family_link SET ended_at = $1 WHERE ended_at IS NULL AND ( \
@@ -26,9 +23,6 @@ const END_DOUBLE_CONSENTS: &str = "UPDATE consent SET revoked_at = $1 WHERE revo
      OR (resident_id = $3 AND EXISTS (SELECT 1 FROM consent w WHERE w.revoked_at IS NULL \
          AND w.resident_id = $2 AND w.kind = consent.kind AND w.subject_id = consent.subject_id)))";
 
-const JOIN_FAVOURITES: &str = "INSERT INTO favourite (resident_id, facility_id, created_at) \
-     SELECT $1, facility_id, created_at FROM favourite WHERE resident_id = $2 ON CONFLICT DO NOTHING";
-
 /// Locks both records in the order of their ids.
 pub async fn lock_pair(tx: &impl ConnectionTrait, a: ResidentId, b: ResidentId) -> Result<(), DbErr> {
     if tx.get_database_backend() == DbBackend::Postgres {
@@ -39,9 +33,7 @@ pub async fn lock_pair(tx: &impl ConnectionTrait, a: ResidentId, b: ResidentId) 
     Ok(())
 }
 
-/// Moves everything of `loser` to `winner`; answers how many rows of which table.
-///
-/// The tables are asked from the schema: one that a later migration adds cannot be forgotten here.
+/// Moves everything of `loser` to `winner`, as [`HOLDINGS`] says; answers how many rows of which table.
 pub async fn move_all(
     tx: &impl ConnectionTrait,
     now: DateTime<Utc>,
@@ -49,34 +41,24 @@ pub async fn move_all(
     loser: ResidentId,
 ) -> Result<BTreeMap<String, u64>, DbErr> {
     let (to, from): (Value, Value) = (winner.0.into(), loser.0.into());
-    let (pair, timed) = ([to.clone(), from.clone()], [now.into(), to, from.clone()]);
-    let mut moved = BTreeMap::new();
+    let timed = [now.into(), to.clone(), from.clone()];
     run(tx, END_DOUBLE_LINKS, timed.clone()).await?;
     run(tx, END_DOUBLE_CONSENTS, timed).await?;
-    moved.insert("favourite".to_owned(), run(tx, JOIN_FAVOURITES, pair.clone()).await?);
-    run(tx, "DELETE FROM favourite WHERE resident_id = $1", [from]).await?;
+    let mut moved = BTreeMap::new();
     for (column, other) in [("principal_id", "agent_id"), ("agent_id", "principal_id")] {
         // A link that was between the two stays as it was: nobody is linked to themselves.
         let sql = format!(
             "UPDATE family_link SET {column} = $1 WHERE {column} = $2 AND ({other} IS NULL OR {other} <> $1)"
         );
-        *moved.entry("family_link".to_owned()).or_default() += run(tx, &sql, pair.clone()).await?;
+        *moved.entry("family_link".to_owned()).or_default() +=
+            run(tx, &sql, [to.clone(), from.clone()]).await?;
     }
-    for table in schema::tables_with(tx, "resident_id").await? {
-        if !NOT_MOVED.contains(&table.as_str()) {
-            let sql = format!("UPDATE {table} SET resident_id = $1 WHERE resident_id = $2");
-            moved.insert(table, run(tx, &sql, pair.clone()).await?);
+    for holding in HOLDINGS {
+        if let OnMerge::Moves(rest) = holding.merge {
+            let rows = holding.rename(tx, rest, winner, loser).await?;
+            *moved.entry(holding.table.to_owned()).or_default() += rows;
         }
     }
     moved.retain(|_, rows| *rows > 0);
     Ok(moved)
-}
-
-async fn run(
-    tx: &impl ConnectionTrait,
-    sql: &str,
-    values: impl IntoIterator<Item = Value>,
-) -> Result<u64, DbErr> {
-    let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, values);
-    Ok(tx.execute_raw(statement).await?.rows_affected())
 }

@@ -4,7 +4,7 @@
 //! PATH; seeded; prints URLs, ready tokens and curl lines. Progress goes to stderr, so that with
 //! `--json` stdout carries one line for scripts.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, pin::pin, time::Duration};
 
 use indicatif::ProgressBar;
 use linli_domain::{access::Role, geo::Datum, person::Phone};
@@ -56,6 +56,8 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) async fn run(args: Args, mut config: Config) -> Outcome {
+    // From here on a signal ends the demo in order: neither its folder nor its Redis outlives it.
+    let mut stopped = pin!(serve::signal());
     config.log.level = std::env::var("LINLI_LOG_LEVEL").unwrap_or_else(|_| "warn".to_owned());
     telemetry::log(&config.log);
     let env = Env::system();
@@ -70,20 +72,59 @@ pub(super) async fn run(args: Args, mut config: Config) -> Outcome {
 
     let redis = if config.redis.url.is_empty() { PrivateRedis::start(&folder).await } else { None };
     configure(&mut config, &args, &folder, redis.as_ref(), &env)?;
-    progress("preparing the database");
-    migrate::own(&config).await?;
-    let app = App::build(config, env).await?;
-    let seeded = seed(&args, &app).await?;
-    bootstrap::ensure_account(&app, DEMO_STAFF, Role::CityAdmin, Some(seeded.city)).await?;
-    let running = serve::start(app.clone(), true).await?;
-    announce(&args, &app, &seeded, running.address).await?;
-    serve::signal().await;
-    progress("stopping");
-    running.stop().await;
+    let outcome = live(&args, config, env, &mut stopped).await;
     if let Some(redis) = redis {
         redis.stop().await;
     }
-    Ok(())
+    outcome
+}
+
+/// Makes the town and serves it until `stopped`, which may come at any moment.
+async fn live(
+    args: &Args,
+    config: Config,
+    env: Env,
+    stopped: &mut (impl Future<Output = ()> + Unpin),
+) -> Outcome {
+    let (app, seeded) = tokio::select! {
+        biased;
+        () = &mut *stopped => return Ok(()),
+        made = make(args, config, env) => made?,
+    };
+    let running = serve::start(app.clone(), true).await?;
+    let ready = tokio::select! {
+        biased;
+        () = &mut *stopped => false,
+        () = until_ready(&app) => true,
+    };
+    let announced = if ready { announce(args, &app, &seeded, running.address).await } else { Ok(()) };
+    if ready && announced.is_ok() {
+        stopped.await;
+    }
+    progress("stopping");
+    running.stop().await;
+    announced
+}
+
+/// The application on a seeded database.
+async fn make(
+    args: &Args,
+    config: Config,
+    env: Env,
+) -> Result<(App, Seeded), Box<dyn std::error::Error + Send + Sync>> {
+    progress("preparing the database");
+    migrate::own(&config).await?;
+    let app = App::build(config, env).await?;
+    let seeded = seed(args, &app).await?;
+    bootstrap::ensure_account(&app, DEMO_STAFF, Role::CityAdmin, Some(seeded.city)).await?;
+    Ok((app, seeded))
+}
+
+/// What is announced must answer: the catalogue loads after the port is open.
+async fn until_ready(app: &App) {
+    while !app.health.report().0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Fills what the caller did not say: everything a demo needs is in its folder.

@@ -15,10 +15,12 @@ mod process;
 mod rig;
 
 mod bookings;
+mod demo;
 mod discovery;
 mod exchange;
 mod facilities;
 mod meili;
+mod faults;
 mod migrate;
 mod operations;
 mod operator;

@@ -91,9 +91,11 @@ impl Making<'_> {
         let number = if round > 0 { format!("{}号", round + 1) } else { String::new() };
         // One in a hundred leaves the community out of its name, so that names repeat over a city.
         let before = if self.rng.chance(1) { "" } else { &*place.name };
+        // 清波门社区 and 社区食堂 make 清波门社区食堂.
+        let joined =
+            if before.ends_with("社区") { kind_name.trim_start_matches("社区") } else { kind_name };
         let address = format!("{}示例路{}号", place.full_name, self.rng.between(1, 199));
-        let mut data =
-            FacilityData::new(&format!("{before}{kind_name}{number}"), self.kind.category, &address);
+        let mut data = FacilityData::new(&format!("{before}{joined}{number}"), self.kind.category, &address);
         data.short_name = Some(format!("{}{kind_name}{number}", place.stem));
         data.aliases = vec![format!("{}{alias}", place.stem)];
         data.summary = Some(SUMMARY.to_owned());

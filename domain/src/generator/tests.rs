@@ -93,6 +93,15 @@ fn every_category_is_there_and_every_facility_survives_a_table() {
 }
 
 #[test]
+fn no_name_says_community_twice() {
+    let city = city(1, 2000);
+    let names: Vec<_> = city.facilities().map(|made| made.facility.data().name.clone()).collect();
+    assert!(names.iter().any(|name| name.ends_with("社区食堂")), "no community has a canteen of its name");
+    let twice: Vec<_> = names.iter().filter(|name| name.contains("社区社区")).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+#[test]
 fn a_city_larger_than_its_list_fills_up() {
     let list = Divisions::parse(
         "33\t浙江省\n3301\t杭州市\n330102\t上城区\n330102001\t清波街道\n330102001051\t清波门社区",

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use linli_store::lineage;
 use poem::{Endpoint, Response, Route, Server, http::StatusCode};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +106,8 @@ impl Running {
         let stop = CancellationToken::new();
         let mut tasks = tokio::task::JoinSet::new();
         check_database(&app).await;
+        // Before anything reads on from a stored position.
+        lineage::keep(&app.db, &app.env).await.map_err(StartError::Lineage)?;
         gate::require(&app).await?;
         let operator = probes(&app).at("/metrics", poem::get(metrics()));
         let internal = spawn(&app, app.config.internal_listen, operator, &stop, &mut tasks).await?;

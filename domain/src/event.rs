@@ -14,6 +14,8 @@ pub enum Event {
     FacilityChanged(FacilityId),
     /// The statutory calendar changed.
     CalendarChanged,
+    /// Somebody wants to be sure: every catalogue is to be compared with the tables.
+    CatalogueDoubted,
     /// A stock changed: send its absolute state to the gate.
     GateSync(StockId),
     /// A booking was made, moved or cancelled.
@@ -26,6 +28,7 @@ impl Event {
         match self {
             Self::FacilityChanged(_) => "facility.changed",
             Self::CalendarChanged => "calendar.changed",
+            Self::CatalogueDoubted => "catalogue.doubted",
             Self::GateSync(_) => "gate.sync",
             Self::BookingChanged(_) => "booking.changed",
         }
@@ -35,7 +38,7 @@ impl Event {
     pub const fn subject(self) -> Uuid {
         match self {
             Self::FacilityChanged(id) => id.0,
-            Self::CalendarChanged => Uuid::nil(),
+            Self::CalendarChanged | Self::CatalogueDoubted => Uuid::nil(),
             Self::GateSync(id) => id.0,
             Self::BookingChanged(id) => id.0,
         }
@@ -46,6 +49,7 @@ impl Event {
         Some(match topic {
             "facility.changed" => Self::FacilityChanged(subject.into()),
             "calendar.changed" => Self::CalendarChanged,
+            "catalogue.doubted" => Self::CatalogueDoubted,
             "gate.sync" => Self::GateSync(subject.into()),
             "booking.changed" => Self::BookingChanged(subject.into()),
             _ => return None,

@@ -39,6 +39,7 @@ mod m20261122_000043_create_claim;
 mod m20261122_000044_create_booking;
 mod m20261122_000045_create_gate_epoch;
 mod m20261124_000450_create_search_node;
+mod m20261124_000500_create_lineage;
 mod parts;
 
 /// Every migration, in order.
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261122_000044_create_booking::Migration)),
             Box::new(Whole(m20261122_000045_create_gate_epoch::Migration)),
             Box::new(Whole(m20261124_000450_create_search_node::Migration)),
+            Box::new(Whole(m20261124_000500_create_lineage::Migration)),
         ]
     }
 }

@@ -227,7 +227,8 @@ impl SearchEngine {
     }
 }
 
-const CATALOGUE: &str = "catalogue.jsonl";
+/// Name of the catalogue's file in its folder.
+pub const CATALOGUE: &str = "catalogue.jsonl";
 const TEXT: &str = "text";
 
 /// What a change means to the index, given the catalogue it made.

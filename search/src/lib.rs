@@ -27,7 +27,7 @@ mod tokens;
 
 pub use answer::{Answer, Ask, Reach};
 pub use document::{FacilityDocument, ServiceDocument};
-pub use engine::{EngineError, SearchEngine};
+pub use engine::{CATALOGUE, EngineError, SearchEngine};
 pub use filter::{Counts, Facets, Filter};
 pub use nearby::nearby;
 pub use order::{Hit, Place, Sort};

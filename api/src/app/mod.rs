@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod facilities;
 pub mod gate;
 pub mod passwords;
+pub mod reconcile;
 pub mod residents;
 pub mod rooms;
 pub mod sessions;
@@ -83,6 +84,9 @@ pub enum StartError {
     /// The keys of the vault cannot be had.
     #[error("the vault cannot be opened")]
     Vault(#[source] linli_store::Error),
+    /// The database does not tell what it is.
+    #[error("the history of the database cannot be looked at")]
+    Lineage(#[source] linli_store::Error),
     /// The operating system refused.
     #[error("{0}")]
     Io(&'static str, #[source] std::io::Error),

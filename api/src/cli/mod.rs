@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod migrate;
 mod openapi;
+mod reconcile;
 mod reindex;
 mod serve;
 mod staff;
@@ -47,6 +48,8 @@ enum Command {
     Export(export::Args),
     /// Builds everything that is searched anew from the tables: the embedded index and Meilisearch.
     Reindex,
+    /// Compares gate, outbox and stocks with the tables, repairs them, and says what differed.
+    Reconcile(reconcile::Args),
     /// Mints a token for scripts and tests.
     Token(token::Args),
     /// Makes a staff account with a role, or gives one a role.
@@ -110,6 +113,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Import(args) => import::run(args, config).await,
         Command::Export(args) => export::run(args, config).await,
         Command::Reindex => reindex::run(config).await,
+        Command::Reconcile(args) => reconcile::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
         Command::Staff(args) => staff::run(args, config).await,
         Command::Vault(args) => vault::run(args, config).await,

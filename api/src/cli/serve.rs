@@ -39,7 +39,7 @@ pub(super) async fn worker(config: Config) -> Outcome {
 }
 
 /// A server on a schema it does not know would fail request by request; so it does not start.
-async fn refuse_old_schema(app: &App) -> Outcome {
+pub(super) async fn refuse_old_schema(app: &App) -> Outcome {
     let pending = Migrator::get_pending_migrations(app.db.any_write()).await?;
     if pending.is_empty() {
         return Ok(());

@@ -7,13 +7,16 @@ mod consumer;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use linli_store::{Error, audit_seal, lease, retention};
+use linli_store::{Error, audit_seal, lease, lineage, retention};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub use consumer::consume;
 
-use crate::{App, app::gate};
+use crate::{
+    App,
+    app::{gate, reconcile},
+};
 
 /// The future of one run; `true` when there is more to do at once.
 pub type Run<'a> = Pin<Box<dyn Future<Output = Result<bool, Error>> + Send + 'a>>;
@@ -47,6 +50,19 @@ pub fn jobs() -> Vec<Job> {
             period: Duration::from_secs(30),
             leased: true,
             run: |app| Box::pin(audit_seal::seal(&app.db, &app.env)),
+        },
+        Job {
+            // After a failover, not only after a restart.
+            name: "lineage",
+            period: Duration::from_secs(60),
+            leased: true,
+            run: |app| Box::pin(async move { lineage::keep(&app.db, &app.env).await.map(|_| false) }),
+        },
+        Job {
+            name: "stock.reconcile",
+            period: Duration::from_mins(10),
+            leased: true,
+            run: |app| Box::pin(async move { reconcile::stocks(app, true).await.map(|_| false) }),
         },
         Job {
             name: "erasure",

@@ -16,6 +16,7 @@ pub mod failpoint;
 pub mod idempotency;
 pub mod inventory;
 pub mod lease;
+pub mod lineage;
 pub mod outbox;
 pub mod retention;
 pub mod scope;

@@ -118,7 +118,8 @@ pub async fn tail(conn: &impl ConnectionTrait) -> Result<Cursor, DbErr> {
             "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS xid, \
              9223372036854775807::bigint AS seq"
         }
-        _ => "SELECT 0 AS xid, COALESCE(MAX(seq), 0) AS seq FROM outbox",
+        // The highest ever given, also when retention has emptied the table.
+        _ => "SELECT 0 AS xid, COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0) AS seq",
     };
     let row = conn
         .query_one_raw(Statement::from_string(backend, sql))
@@ -129,7 +130,7 @@ pub async fn tail(conn: &impl ConnectionTrait) -> Result<Cursor, DbErr> {
 
 /// Durable cursors of consumers that work once per city, not once per process.
 pub mod cursor {
-    use sea_orm::{ConnectionTrait, DbErr, Set, entity::prelude::*, sea_query::OnConflict};
+    use sea_orm::{ConnectionTrait, DbErr, QueryOrder, Set, entity::prelude::*, sea_query::OnConflict};
 
     use super::Cursor as Position;
 
@@ -157,6 +158,18 @@ pub mod cursor {
     pub async fn load(conn: &impl ConnectionTrait, consumer: &str) -> Result<Position, DbErr> {
         let row = Entity::find_by_id(consumer.to_owned()).one(conn).await?;
         Ok(row.map_or(Position::default(), |row| Position { xid: row.xid, seq: row.seq }))
+    }
+
+    /// Every consumer that has something left to read, with the age of the first of it in seconds.
+    pub async fn ages_s(conn: &impl ConnectionTrait, now: DateTimeUtc) -> Result<Vec<(String, i64)>, DbErr> {
+        let mut ages = Vec::new();
+        for row in Entity::find().order_by_asc(Column::Consumer).all(conn).await? {
+            let position = Position { xid: row.xid, seq: row.seq };
+            if let Some(entry) = super::read_after(conn, position, 1).await?.first() {
+                ages.push((row.consumer, (now - entry.at).num_seconds()));
+            }
+        }
+        Ok(ages)
     }
 
     /// Moves `consumer` forward.

@@ -1,6 +1,6 @@
 //! Files in and out: whole or not at all, told row by row, the same again.
 
-use std::{io::Read, sync::Arc};
+use std::{io::Read, process::Stdio, sync::Arc, time::Duration};
 
 use linli::{
     App,
@@ -200,6 +200,17 @@ async fn killed(rig: &Rig) {
         let output = run(fault);
         assert_eq!(output.status.code(), None, "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(count(&rig.app).await, 0, "{fault} left half an import");
+    }
+    // SIGKILL from outside, at moments that nobody chose: each batch takes a while here.
+    for patience_ms in [60, 300, 700, 1_100] {
+        let mut command = linli(&arguments, rig.database_url(), folder.path());
+        command.env("LINLI_FAILPOINTS", "import.batch=sleep(1000)");
+        let mut import = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(patience_ms)).await;
+        assert!(import.try_wait().unwrap().is_none(), "it ended by itself");
+        import.kill().unwrap();
+        import.wait().unwrap();
+        assert_eq!(count(&rig.app).await, 0, "killed after {patience_ms} ms it left half an import");
     }
     let output = run("");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,12 @@
 //! What an operator uses: the doctor, the probes and the metrics.
 
+use chrono::{Datelike, NaiveDate};
+use linli_domain::{
+    access::Role,
+    calendar::{Calendar, HolidayPeriod},
+};
+use linli_store::{audit_seal, storage::calendar};
+use sea_orm::ConnectionTrait;
 use serde_json::Value;
 
 use crate::{
@@ -42,6 +49,9 @@ async fn the_doctor_finds_nothing_wrong_where_nothing_is() {
         assert_finding(&findings, "schema", "ok", "");
         assert_finding(&findings, "gate", "ok", "evicts nothing");
         assert_finding(&findings, "clock", "ok", "Redis");
+        assert_finding(&findings, "history", "ok", "");
+        assert_finding(&findings, "audit", "ok", "0 seals fit");
+        assert_finding(&findings, "catalogue", "ok", "not kept here");
         fresh.remove().await;
     }
 }
@@ -72,6 +82,27 @@ async fn the_doctor_names_what_is_wrong_and_fails() {
     assert_finding(&findings, "database", "fail", "");
     assert_finding(&findings, "gate", "warn", "open");
 }
+
+both!(the_doctor_knows_loaded_years_and_sees_a_hand_in_the_audit, async |rig| {
+    let db = &rig.app.db;
+    let next = linli_store::Env::system().now().year() + 1;
+    let new_year = NaiveDate::from_ymd_opt(next, 1, 1).unwrap();
+    let mut year = Calendar::shipped().year(2026).unwrap().clone();
+    (year.year, year.work) = (next, Vec::new());
+    year.off = vec![HolidayPeriod { name: "元旦".to_owned(), from: new_year, to: new_year }];
+    calendar::save(db.any_write(), &rig.app.env, rig.app.env.id(), &year, 1).await.unwrap();
+    rig.staff_token(Role::CityAdmin, None).await;
+    while audit_seal::seal(db, &rig.app.env).await.unwrap() {}
+    let (findings, content) = doctor(rig.database_url(), &[]);
+    assert!(content, "{findings:#?}");
+    assert_finding(&findings, "calendar", "ok", &format!("the end of {next}"));
+    assert_finding(&findings, "audit", "ok", "seals fit");
+
+    db.any_write().execute_unprepared("UPDATE audit SET action = 'nothing'").await.unwrap();
+    let (findings, content) = doctor(rig.database_url(), &[]);
+    assert!(!content);
+    assert_finding(&findings, "audit", "fail", "do not fit");
+});
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_counts_pending_migrations() {

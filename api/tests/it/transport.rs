@@ -8,6 +8,7 @@ use std::{
 };
 
 use linli::http::{boundary::Boundary, limits::Limits, operations::Operations};
+use linli_domain::access::Role;
 use poem::{Endpoint, IntoResponse, Request, endpoint::make};
 use serde_json::Value;
 
@@ -161,6 +162,51 @@ async fn a_body_that_drips_is_408_and_a_head_that_drips_is_cut_off() {
     })
     .await
     .unwrap();
+    rig.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_of_another_kind_is_415() {
+    let rig = Rig::sqlite().await;
+    let token = rig.resident_token().await;
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml"] {
+        let request = rig.request(reqwest::Method::POST, "/v1/bookings").bearer_auth(&token);
+        let request = request.header("Idempotency-Key", "k").header("content-type", kind).body("13800000000");
+        let answer = send(request).await;
+        answer.is_problem(415, "unsupported_media_type");
+        assert!(!answer.text.contains("13800000000"), "{}", answer.text);
+    }
+    rig.finish().await;
+}
+
+/// One place, taken by a body on its way: the next is told to come back, staff have places of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_every_place_is_taken_the_next_is_told_to_come_back() {
+    let fresh = Fresh::sqlite().await;
+    let rig = Rig::start(fresh, |config| config.http.max_concurrent = 1).await;
+    let (token, staff) = (rig.resident_token().await, rig.staff_token(Role::CityAdmin, None).await);
+    let mut stream = TcpStream::connect(rig.address).unwrap();
+    let head = format!(
+        "POST /v1/bookings HTTP/1.1\r\nHost: linli\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut refused = None;
+    for _ in 0..200 {
+        let answer = send(rig.get("/v1/ping").bearer_auth(&token)).await;
+        if answer.status == 503 {
+            refused = Some(answer);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    refused.expect("the one place is never taken").is_problem(503, "unavailable");
+    assert_eq!(send(rig.get("/staff/v1/ping").bearer_auth(&staff)).await.status, 200);
+    stream.write_all(b"}").unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    assert_eq!(send(rig.get("/v1/ping").bearer_auth(&token)).await.status, 200);
     rig.finish().await;
 }
 

@@ -6,8 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::File,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -19,7 +18,7 @@ use linli_search::{
     text::{Analyzer, Lexicon},
 };
 use linli_store::{
-    Error, outbox,
+    Error, lineage, outbox,
     storage::{
         calendar,
         facilities::{self, Stored},
@@ -27,14 +26,20 @@ use linli_store::{
 };
 use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::document::document;
+use super::{
+    document::document,
+    folder::{FOLDER, Folder},
+};
 use crate::{App, serve::Part};
 
 /// How often the outbox is asked; an edit is visible within two of these and a commit.
 const POLL: Duration = Duration::from_millis(300);
 /// How often versions are compared with SQL.
 const RECONCILE: Duration = Duration::from_mins(10);
+/// How often it is asked whether the database is still the one it was.
+const LOOK: Duration = Duration::from_secs(5);
 /// How often the catalogue is kept.
 const SAVE: Duration = Duration::from_mins(3);
 /// Facilities read at once.
@@ -54,13 +59,17 @@ async fn run(app: App, stop: CancellationToken) {
     // Nobody else fills it: there is one feed in a process.
     let _ = app.discovery.0.set(Arc::clone(&feed.engine));
     app.health.set("catalogue", Part::Ready);
-    let (mut reconciled, mut saved) = (Instant::now(), Instant::now());
+    let (mut reconciled, mut saved, mut looked) = (Instant::now(), Instant::now(), Instant::now());
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(POLL) => {}
         }
         let mut outcome = feed.step(&app).await;
+        if outcome.is_ok() && looked.elapsed() > LOOK {
+            looked = Instant::now();
+            outcome = feed.look(&app).await;
+        }
         if outcome.is_ok() && reconciled.elapsed() > RECONCILE {
             reconciled = Instant::now();
             outcome = feed.reconcile(&app).await.map(drop);
@@ -112,16 +121,19 @@ pub async fn rebuild(app: &App) -> Result<Option<usize>, Error> {
 struct Feed {
     engine: Arc<SearchEngine>,
     cursor: outbox::Cursor,
+    /// The line of history it follows.
+    lineage: Option<Uuid>,
     /// What was kept last, so that an unchanged catalogue is not kept again.
     saved: Option<FeedCursor>,
     /// Held as long as the folder is ours.
-    _folder: Option<Folder>,
+    folder: Option<Folder>,
 }
 
 impl Feed {
     async fn open(app: &App) -> Result<Self, Error> {
         let started = Instant::now();
-        let folder = Folder::claim(&app.config.data_dir.join("catalogue"));
+        let lineage = lineage::current(app.db.read()).await?;
+        let folder = Folder::claim(&app.config.data_dir.join(FOLDER), lineage);
         let calendar = Arc::new(calendar::load(app.db.read()).await?);
         // Taken before the tables are read: what commits meanwhile is seen twice, never missed.
         let cursor = outbox::tail(app.db.read()).await?;
@@ -134,7 +146,7 @@ impl Feed {
             Some(engine) => engine,
             None => build(app, folder.as_ref().map(|folder| folder.path.clone()), calendar, cursor).await?,
         };
-        let mut feed = Self { engine: Arc::new(engine), cursor, saved: None, _folder: folder };
+        let mut feed = Self { engine: Arc::new(engine), cursor, lineage, saved: None, folder };
         if !feed.engine.snapshot().is_empty() {
             let engine = Arc::clone(&feed.engine);
             // The dictionary is loaded while versions are compared.
@@ -159,10 +171,11 @@ impl Feed {
         loop {
             let entries = outbox::read_after(app.db.read(), self.cursor, EVENTS).await?;
             let Some(last) = entries.last() else { return Ok(()) };
-            let mut ids = HashSet::new();
+            let (mut ids, mut doubted) = (HashSet::new(), false);
             for event in entries.iter().filter_map(|entry| entry.event) {
                 match event {
                     Event::FacilityChanged(id) => _ = ids.insert(id),
+                    Event::CatalogueDoubted => doubted = true,
                     Event::CalendarChanged => {
                         self.engine.set_calendar(Arc::new(calendar::load(app.db.read()).await?));
                     }
@@ -172,6 +185,9 @@ impl Feed {
             let (to, more) = (last.cursor, entries.len() == EVENTS as usize);
             self.reread(app, ids.into_iter().collect(), to).await?;
             self.cursor = to;
+            if doubted {
+                self.reconcile(app).await?;
+            }
             if !more {
                 return Ok(());
             }
@@ -229,6 +245,39 @@ impl Feed {
         // What was read is at least as new as `cursor`, and an older one is followed again.
         self.reread(app, differing, cursor.max(self.cursor)).await?;
         Ok(count)
+    }
+
+    /// Starts over where the database began another line of history: the same version of a facility
+    /// may say something else there. What is shown stays until it is read again.
+    async fn look(&mut self, app: &App) -> Result<(), Error> {
+        let lineage = lineage::current(app.db.read()).await?;
+        if lineage == self.lineage {
+            return Ok(());
+        }
+        tracing::warn!("the database began another line of history; everything is read again");
+        let cursor = outbox::tail(app.db.read()).await?;
+        let mut shown: HashSet<FacilityId> = self.engine.snapshot().versions().map(|(id, _)| id).collect();
+        let mut after = None;
+        loop {
+            let page = facilities::any_after(app.db.read(), after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            let mut changes = Vec::new();
+            for stored in page {
+                // A version that was undone may be the higher one: it has to go first.
+                changes.extend(shown.remove(&stored.id).then_some(Change::Remove(stored.id)));
+                changes.extend(document(&stored).map(|document| Change::Upsert(Box::new(document))));
+            }
+            self.apply(changes, cursor).await?;
+        }
+        self.apply(shown.into_iter().map(Change::Remove).collect(), cursor).await?;
+        (self.cursor, self.lineage, self.saved) = (cursor, lineage, None);
+        // In this order: a file of the line before must never bear the name of this one.
+        self.save().await;
+        if let Some(folder) = &self.folder {
+            folder.belongs_to(lineage);
+        }
+        Ok(())
     }
 
     /// Keeps the catalogue, if it changed.
@@ -311,28 +360,4 @@ async fn read_all(app: &App, pages: mpsc::Sender<Vec<Stored>>) -> Result<(), Err
 pub(super) fn analyzer() -> Arc<Analyzer> {
     static ANALYZER: LazyLock<Arc<Analyzer>> = LazyLock::new(|| Arc::new(Analyzer::new(Lexicon::shipped())));
     Arc::clone(&ANALYZER)
-}
-
-/// A folder that this process alone keeps its catalogue in.
-struct Folder {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Folder {
-    /// Claims it; `None` if it cannot be written or another process has it, and nothing is kept.
-    fn claim(path: &Path) -> Option<Self> {
-        let lock = std::fs::create_dir_all(path).and_then(|()| File::create(path.join("lock")));
-        let claimed = lock.and_then(|lock| lock.try_lock().map(|()| lock).map_err(Into::into));
-        match claimed {
-            Ok(lock) => Some(Self { path: path.to_owned(), _lock: lock }),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the catalogue will not be kept: its folder cannot be claimed"
-                );
-                None
-            }
-        }
-    }
 }

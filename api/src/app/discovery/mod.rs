@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 mod document;
+pub(crate) mod folder;
 pub mod meili;
 
 use std::sync::{Arc, OnceLock};

@@ -5,24 +5,29 @@ use std::{path::Path, time::Duration};
 use chrono::{DateTime, Datelike, Utc};
 use linli_domain::{calendar::Calendar, time::local_date};
 use linli_migrations::{Migrator, MigratorTrait};
+use linli_search::CATALOGUE;
 use linli_store::{
-    Db, Env, outbox,
-    storage::{facilities, search_node as node},
+    Db, Env, audit_seal, lineage, outbox,
+    storage::{self, facilities, facilities::facility, search_node as node},
 };
 use redis::aio::MultiplexedConnection;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect, Statement};
 use tokio::time::{Instant, timeout};
 
 use super::{Finding, with_causes};
 use crate::{
     Config,
-    app::db_options,
+    app::{db_options, discovery::folder::FOLDER},
     clients::meili::{Meili, Node},
     config::{Environment, GateKind},
 };
 
 /// How long anything may take to answer a doctor.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the seals of the audit may take: there are more of them every day.
+const SEALS_PATIENCE: Duration = Duration::from_secs(30);
+/// A running `serve` keeps a changed catalogue well within this.
+const KEPT_WITHIN: chrono::Duration = chrono::Duration::minutes(10);
 /// Clocks further apart than this make tokens and holds expire at the wrong time.
 const SKEW_WARN_MS: i64 = 500;
 /// Oldest PostgreSQL and Redis we test with.
@@ -40,10 +45,13 @@ pub(super) async fn all(config: &Config) -> Vec<Finding> {
     let env = Env::system();
     let mut findings = configuration(config);
     findings.extend(keys(config));
-    findings.extend(database(config, &env).await);
+    let db = database(config, &mut findings).await;
+    if let Some(db) = &db {
+        findings.extend(tables(db, config, &env).await);
+    }
     findings.extend(gate(config, &env).await);
     findings.extend(search(config, &env).await);
-    findings.push(calendar(&env));
+    findings.push(calendar(db.as_ref(), &env).await);
     findings.push(disk(&config.data_dir));
     findings
 }
@@ -83,26 +91,33 @@ fn keys(config: &Config) -> Vec<Finding> {
     vec![signing, master]
 }
 
-async fn database(config: &Config, env: &Env) -> Vec<Finding> {
+/// The database, if it answers.
+async fn database(config: &Config, findings: &mut Vec<Finding>) -> Option<Db> {
     if let Some(file) = config.database.url.strip_prefix("sqlite:")
         && !Path::new(file.trim_start_matches("//")).exists()
     {
-        return vec![Finding::fail("database", format!("{file} does not exist; run `linli migrate`"))];
+        findings.push(Finding::fail("database", format!("{file} does not exist; run `linli migrate`")));
+        return None;
     }
-    let db = match timeout(PATIENCE, Db::connect(&db_options(config))).await {
-        Ok(Ok(db)) => db,
-        Ok(Err(error)) => return vec![Finding::fail("database", with_causes(&error))],
-        Err(_) => return vec![Finding::fail("database", format!("no answer within {PATIENCE:?}"))],
+    let text = match timeout(PATIENCE, Db::connect(&db_options(config))).await {
+        Ok(Ok(db)) => return Some(db),
+        Ok(Err(error)) => with_causes(&error),
+        Err(_) => format!("no answer within {PATIENCE:?}"),
     };
-    let mut findings = vec![version(&db, config).await.unwrap_or_else(|error| broken("database", &error))];
-    findings.push(schema(&db).await.unwrap_or_else(|error| broken("schema", &error)));
+    findings.push(Finding::fail("database", text));
+    None
+}
+
+/// What the tables say.
+async fn tables(db: &Db, config: &Config, env: &Env) -> Vec<Finding> {
+    let mut findings = vec![version(db, config).await.unwrap_or_else(|error| broken("database", &error))];
+    findings.push(schema(db).await.unwrap_or_else(|error| broken("schema", &error)));
     if db.backend() == DbBackend::Postgres {
-        findings.push(database_clock(&db, env).await.unwrap_or_else(|error| broken("clock", &error)));
+        findings.push(database_clock(db, env).await.unwrap_or_else(|error| broken("clock", &error)));
     }
-    // Without its table there is no outbox to look at, and `schema` has said so.
-    if let Ok(finding) = backlog(&db, env).await {
-        findings.push(finding);
-    }
+    // Without its tables there is nothing to look at, and `schema` has said so.
+    let looked = [history(db).await, backlog(db, env).await, seals(db).await, kept(db, config, env).await];
+    findings.extend(looked.into_iter().flatten());
     findings
 }
 
@@ -163,18 +178,70 @@ fn skew(whose: &str, asked: DateTime<Utc>, theirs: DateTime<Utc>, answered: Date
     Finding::ok("clock", format!("{whose} is {apart_ms} ms from ours"))
 }
 
+/// Whether the database is the one it was when a server last looked.
+async fn history(db: &Db) -> Result<Finding, DbErr> {
+    const REPAIR: &str = "`serve` repairs that at its start, `linli reconcile --after-restore` at once";
+    Ok(match lineage::look(db.read()).await? {
+        lineage::State::New | lineage::State::Same => Finding::ok("history", "goes on"),
+        lineage::State::Another { ahead: true } => {
+            Finding::warn("history", format!("was restored, and positions lie in the future; {REPAIR}"))
+        }
+        lineage::State::Another { ahead: false } => {
+            Finding::warn("history", format!("is another one than before (restored or promoted); {REPAIR}"))
+        }
+    })
+}
+
+/// Whether anybody's hand was in the audit.
+async fn seals(db: &Db) -> Result<Finding, DbErr> {
+    let Ok(verified) = timeout(SEALS_PATIENCE, audit_seal::verify(db.read())).await else {
+        return Ok(Finding::warn("audit", format!("its seals take longer than {SEALS_PATIENCE:?} to check")));
+    };
+    let (count, broken) = verified?;
+    Ok(match broken.first() {
+        None => Finding::ok("audit", format!("{count} seals fit")),
+        Some(first) => Finding::fail(
+            "audit",
+            format!(
+                "{} of {count} seals do not fit what they cover, the first is {} of {}; somebody changed the audit",
+                broken.len(),
+                first.seq,
+                first.chain
+            ),
+        ),
+    })
+}
+
+/// The catalogue that a start would begin with. It is kept when it changed, so one that is older
+/// than the last change has nobody who keeps it.
+async fn kept(db: &Db, config: &Config, env: &Env) -> Result<Finding, DbErr> {
+    let file = config.data_dir.join(FOLDER).join(CATALOGUE);
+    let Ok(kept_at) = std::fs::metadata(&file).and_then(|file| file.modified()).map(DateTime::<Utc>::from)
+    else {
+        return Ok(Finding::ok("catalogue", "is not kept here; a start reads the tables"));
+    };
+    let changed_at = facility::Entity::find()
+        .select_only()
+        .column_as(facility::Column::UpdatedAt.max(), "changed_at")
+        .into_tuple::<Option<DateTime<Utc>>>()
+        .one(db.read())
+        .await?
+        .flatten();
+    let text = format!("was kept {} min ago", (env.now() - kept_at).num_minutes());
+    if changed_at.is_some_and(|changed_at| changed_at - kept_at > KEPT_WITHIN) {
+        return Ok(Finding::warn(
+            "catalogue",
+            format!("{text} and facilities changed since; no `serve` keeps it in this data_dir"),
+        ));
+    }
+    Ok(Finding::ok("catalogue", text))
+}
+
 /// How far the consumers of the outbox are behind.
 async fn backlog(db: &Db, env: &Env) -> Result<Finding, DbErr> {
-    let mut oldest = None;
-    for row in outbox::cursor::Entity::find().all(db.read()).await? {
-        let cursor = outbox::Cursor { xid: row.xid, seq: row.seq };
-        if let Some(entry) = outbox::read_after(db.read(), cursor, 1).await?.first() {
-            let age_s = (env.now() - entry.at).num_seconds();
-            oldest = oldest.max(Some((age_s, row.consumer)));
-        }
-    }
-    Ok(match oldest {
-        Some((age_s, consumer)) if age_s > 60 => {
+    let ages = outbox::cursor::ages_s(db.read(), env.now()).await?;
+    Ok(match ages.into_iter().max_by_key(|(_, age_s)| *age_s) {
+        Some((consumer, age_s)) if age_s > 60 => {
             Finding::warn("outbox", format!("{consumer} is {age_s} s behind; is a worker running?"))
         }
         _ => Finding::ok("outbox", "nothing waits for long"),
@@ -285,9 +352,14 @@ async fn listed(db: &Db) -> Result<usize, linli_store::Error> {
 }
 
 /// The notice for the next year appears in November at the latest.
-fn calendar(env: &Env) -> Finding {
+async fn calendar(db: Option<&Db>, env: &Env) -> Finding {
     let today = local_date(env.now());
-    let last = Calendar::shipped().years().map(|year| year.year).max().unwrap_or_default();
+    let loaded = match db {
+        Some(db) => storage::calendar::load(db.read()).await.ok(),
+        None => None,
+    };
+    let calendar = loaded.unwrap_or_else(Calendar::shipped);
+    let last = calendar.years().map(|year| year.year).max().unwrap_or_default();
     let this = today.year();
     if last < this {
         Finding::fail("calendar", format!("ends with {last}; opening hours on holidays are not known"))

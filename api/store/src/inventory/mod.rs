@@ -18,6 +18,7 @@ mod claims;
 mod engine;
 pub mod gate;
 mod queue;
+mod repair;
 mod sold_out;
 mod states;
 mod upkeep;
@@ -25,6 +26,7 @@ mod upkeep;
 pub use self::{
     claims::{claim, claim_stock, stock},
     engine::{Answered, Inventory, InventoryOptions, Order, Return},
+    repair::repair,
     states::of_stocks,
     upkeep::{Divergence, divergence_of_claims, gate_epoch},
 };

@@ -16,7 +16,11 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{engine::Inventory, gate::Away, states};
+use super::{
+    engine::Inventory,
+    gate::{Away, StockState},
+    states,
+};
 use crate::{Db, Env, Error, failpoint};
 
 /// How long a request waits for another one's load before it goes to SQL.
@@ -133,11 +137,14 @@ impl Inventory {
         Ok(())
     }
 
-    /// Compares a loaded tag with SQL, repairs the gate, and says how many stocks differed.
-    ///
+    /// The stocks of a loaded tag of which the gate does not say what SQL says.
+    pub async fn differing(&self, db: &Db, tag: &Tag) -> Result<Vec<StockId>, Error> {
+        Ok(self.compare(db, tag).await?.iter().map(|state| state.stock.id).collect())
+    }
+
     /// The gate is read first: what it says newer than SQL was committed in between.
-    pub async fn reconcile(&self, db: &Db, tag: &Tag) -> Result<usize, Error> {
-        let Some(in_gate) = self.gate.dump(tag).await.map_err(away)? else { return Ok(0) };
+    async fn compare(&self, db: &Db, tag: &Tag) -> Result<Vec<StockState>, Error> {
+        let Some(in_gate) = self.gate.dump(tag).await.map_err(away)? else { return Ok(Vec::new()) };
         let in_gate: std::collections::HashMap<StockId, Stock> =
             in_gate.into_iter().map(|stock| (stock.id, stock)).collect();
         let mut states = states::of_tag(db.read(), tag).await?;
@@ -145,6 +152,12 @@ impl Inventory {
             Some(stock) => stock.version <= state.stock.version && *stock != state.stock,
             None => true,
         });
+        Ok(states)
+    }
+
+    /// Compares a loaded tag with SQL, repairs the gate, and says how many stocks differed.
+    pub async fn reconcile(&self, db: &Db, tag: &Tag) -> Result<usize, Error> {
+        let states = self.compare(db, tag).await?;
         if !states.is_empty() {
             self.gate.sync(tag, &states).await.map_err(away)?;
             let differed = u64::try_from(states.len()).unwrap_or(u64::MAX);

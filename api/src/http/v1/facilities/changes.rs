@@ -1,11 +1,15 @@
 //! The feed of changed facilities, for copies elsewhere.
 
 use chrono::{DateTime, FixedOffset, Utc};
-use linli_domain::{Refusal, facility::FacilityStatus, geo::Datum, time};
-use linli_store::storage::facilities::{Stored, feed};
+use linli_domain::{Code, Refusal, facility::FacilityStatus, geo::Datum, time};
+use linli_store::{
+    lineage,
+    storage::facilities::{Stored, feed},
+};
 use poem::web::Data;
 use poem_openapi::{Object, OpenApi, param::Query, payload::Json};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     App,
@@ -59,6 +63,8 @@ pub struct FacilityChange {
 struct Position {
     place: Option<feed::Place>,
     since: Option<DateTime<Utc>>,
+    /// A restore undoes changes that a copy has already taken; the copy must then start over.
+    lineage: Option<Uuid>,
 }
 
 #[OpenApi(tag = "Tag::Facilities")]
@@ -80,16 +86,20 @@ impl Changes {
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u32>>,
     ) -> Result<Json<ChangePage>, Problem> {
-        let from = match (&cursor.0, modified_after.0) {
+        let lineage = lineage::current(app.db.read()).await.map_err(linli_store::Error::from)?;
+        let from: Position = match (&cursor.0, modified_after.0) {
             (Some(_), Some(_)) => return Err(not_both().into()),
             (Some(cursor), None) => paging::open_within(&app, &"facility changes", cursor, CURSOR_TTL_S)?,
-            (None, since) => Position { place: None, since: since.map(|at| at.to_utc()) },
+            (None, since) => Position { place: None, since: since.map(|at| at.to_utc()), lineage },
         };
+        if from.lineage != lineage {
+            return Err(Code::CursorExpired.into());
+        }
         let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
         let rows = facilities::changes(&app, from.place, from.since, limit + 1).await?;
         let (rows, next) = paging::cut(rows, limit, place);
         let reached = rows.last().map(place).or(from.place);
-        let to = Position { place: reached, since: from.since };
+        let to = Position { place: reached, since: from.since, lineage };
         Ok(Json(ChangePage {
             // What is only planned was never public, so nobody has a copy to drop.
             items: rows

@@ -12,7 +12,8 @@ impl MigrationTrait for Migration {
             .create_table(
                 Table::create()
                     .table("lineage")
-                    .col(uuid("id").primary_key())
+                    .col(big_integer("number").primary_key())
+                    .col(uuid("id"))
                     .col(text("origin"))
                     .col(timestamp_with_time_zone("began_at"))
                     .to_owned(),

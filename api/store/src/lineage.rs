@@ -16,8 +16,10 @@ use crate::{Db, Env, Error};
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "lineage")]
 pub struct Model {
-    /// Names the line.
+    /// Counts the lines of this database: the clock may go back, a number does not.
     #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i64,
+    /// Names the line, also beside those of another restore of the same backup.
     pub id: Uuid,
     /// What the database said of itself when the line began; empty where it does not tell.
     pub origin: String,
@@ -97,7 +99,13 @@ async fn begin(db: &Db, env: &Env, forced: bool) -> Result<State, Error> {
         if state != State::New {
             forget(tx.conn()).await?;
         }
-        let row = ActiveModel { id: Set(env.id()), origin: Set(origin.clone()), began_at: Set(env.now()) };
+        let number = latest(tx.conn()).await?.map_or(1, |row| row.number + 1);
+        let row = ActiveModel {
+            number: Set(number),
+            id: Set(env.id()),
+            origin: Set(origin.clone()),
+            began_at: Set(env.now()),
+        };
         Entity::insert(row).exec_without_returning(tx.conn()).await?;
         tx.commit(state).await
     })
@@ -105,7 +113,7 @@ async fn begin(db: &Db, env: &Env, forced: bool) -> Result<State, Error> {
 }
 
 async fn latest(conn: &impl ConnectionTrait) -> Result<Option<Model>, DbErr> {
-    Entity::find().order_by_desc(Column::BeganAt).order_by_desc(Column::Id).one(conn).await
+    Entity::find().order_by_desc(Column::Number).one(conn).await
 }
 
 /// Cluster, timeline and database: a logical restore changes the first or the last, a promoted

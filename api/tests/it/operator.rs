@@ -90,7 +90,7 @@ both!(the_doctor_knows_loaded_years_and_sees_a_hand_in_the_audit, async |rig| {
     let mut year = Calendar::shipped().year(2026).unwrap().clone();
     (year.year, year.work) = (next, Vec::new());
     year.off = vec![HolidayPeriod { name: "元旦".to_owned(), from: new_year, to: new_year }];
-    calendar::save(db.any_write(), &rig.app.env, rig.app.env.id(), &year, 1).await.unwrap();
+    calendar::save(db.any_write(), &rig.app.env, rig.app.env.id(), &year, 0).await.unwrap();
     rig.staff_token(Role::CityAdmin, None).await;
     while audit_seal::seal(db, &rig.app.env).await.unwrap() {}
     let (findings, content) = doctor(rig.database_url(), &[]);

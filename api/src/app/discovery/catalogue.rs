@@ -109,11 +109,12 @@ async fn open(app: &App, stop: &CancellationToken) -> Option<Feed> {
 /// Builds what is kept in the folder of this configuration anew and says how many facilities it
 /// holds; `None` when a running server has the folder.
 pub async fn rebuild(app: &App) -> Result<Option<usize>, Error> {
-    let Some(folder) = Folder::claim(&app.config.data_dir.join("catalogue")) else { return Ok(None) };
+    let lineage = lineage::current(app.db.read()).await?;
+    let Some(folder) = Folder::claim(&app.config.data_dir.join(FOLDER), lineage) else { return Ok(None) };
     let calendar = Arc::new(calendar::load(app.db.read()).await?);
     let cursor = outbox::tail(app.db.read()).await?;
     let engine = build(app, Some(folder.path.clone()), calendar, cursor).await?;
-    let mut feed = Feed { engine: Arc::new(engine), cursor, saved: None, _folder: Some(folder) };
+    let mut feed = Feed { engine: Arc::new(engine), cursor, lineage, saved: None, folder: Some(folder) };
     feed.save().await;
     Ok(Some(feed.engine.snapshot().len()))
 }

@@ -194,7 +194,8 @@ async fn edits_during_a_rebuild_are_neither_lost_nor_doubled_and_no_question_fai
             let mut held: Vec<_> = held.into_iter().map(|held| (held.id, held.version)).collect();
             let listed = any(&rig).await.into_iter().filter(|stored| stored.status.listed());
             let mut listed: Vec<_> = listed.map(|stored| (stored.id, stored.version)).collect();
-            (held.sort_unstable(), listed.sort_unstable());
+            held.sort_unstable();
+            listed.sort_unstable();
             if !row.rebuild_wanted && held == listed {
                 break;
             }

@@ -72,7 +72,7 @@ impl SearchEngine {
         let mut snapshot = Snapshot::empty(generation, calendar);
         for document in documents {
             if let Some(slot) = snapshot.put(&document) {
-                index.put(&analyzer, [(slot, Some(&document))])?;
+                index.add(&analyzer, slot, &document)?;
             }
         }
         snapshot.finish(cursor);

@@ -69,6 +69,8 @@ impl<'a> Scene<'a> {
             other: String::new(),
         };
         scene.facility = scene.enter("甲食堂", scene.town.communities[0], "K-1").await;
+        // Ids of one millisecond have no order.
+        rig.clock.advance(chrono::Duration::seconds(1));
         scene.other = scene.enter("乙食堂", scene.town.communities[1], "K-2").await;
         let base = format!("/staff/v1/facilities/{}", scene.facility);
         let notice = rig.post(&format!("{base}/notices"), &notice()).bearer_auth(&scene.manager);

@@ -3,7 +3,6 @@
 use tantivy::{
     TantivyDocument, Term,
     schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, TextFieldIndexing, TextOptions},
-    tokenizer::{PreTokenizedString, Token},
 };
 
 use crate::{catalogue::Slot, tokens::DocumentTokens};
@@ -38,9 +37,12 @@ impl Fields {
     pub(super) fn schema() -> Schema {
         let mut schema = Schema::builder();
         schema.add_u64_field(SLOT, FAST | INDEXED);
-        // Only whether a token is there counts: no frequencies, no positions, no norms.
-        let indexing =
-            TextFieldIndexing::default().set_index_option(IndexRecordOption::Basic).set_fieldnorms(false);
+        // Only whether a token is there counts: no frequencies, no positions, no norms. Tokens come
+        // between blanks: handed over ready-made, tantivy would write them to JSON and read them back.
+        let indexing = TextFieldIndexing::default()
+            .set_tokenizer("whitespace")
+            .set_index_option(IndexRecordOption::Basic)
+            .set_fieldnorms(false);
         let tokens = TextOptions::default().set_indexing_options(indexing);
         for name in ["name", "gram", "pinyin", "concept", "offer", "offer_concept", "place"] {
             schema.add_text_field(name, tokens.clone());
@@ -90,11 +92,11 @@ impl Fields {
     }
 }
 
-fn add_tokens(document: &mut TantivyDocument, field: Field, tokens: impl IntoIterator<Item = String>) {
-    let tokens = tokens.into_iter().enumerate();
-    let tokens: Vec<_> =
-        tokens.map(|(position, text)| Token { text, position, ..Token::default() }).collect();
+/// Adds each token once; none holds a blank.
+fn add_tokens(document: &mut TantivyDocument, field: Field, mut tokens: Vec<String>) {
+    tokens.sort_unstable();
+    tokens.dedup();
     if !tokens.is_empty() {
-        document.add_pre_tokenized_text(field, PreTokenizedString { text: String::new(), tokens });
+        document.add_text(field, tokens.join(" "));
     }
 }

@@ -35,7 +35,7 @@ use crate::{
 use fields::Fields;
 
 /// Form of the index. Raise it when fields or tokens change their meaning.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// Memory for documents that are not yet committed; one thread writes.
 const WRITER_BYTES: usize = 48_000_000;
@@ -98,6 +98,17 @@ impl TextIndex {
             reader: index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?,
             stamp,
         })
+    }
+
+    /// Adds what is in a slot that this index has never held; visible after [`Self::commit`].
+    pub(crate) fn add(
+        &self,
+        analyzer: &Analyzer,
+        slot: Slot,
+        document: &FacilityDocument,
+    ) -> tantivy::Result<()> {
+        let document = self.fields.document(slot, DocumentTokens::new(analyzer, document));
+        self.lock().add_document(document).map(drop)
     }
 
     /// Replaces, adds (`Some`) or removes (`None`) what is in each slot; visible after [`Self::commit`].

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::ids::{BookingId, FacilityId, StockId};
+use crate::ids::{BookingId, ClaimId, FacilityId, StockId};
 
 /// Something changed; look at it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Event {
     CalendarChanged,
     /// A stock changed: send its absolute state to the gate.
     GateSync(StockId),
+    /// A hold lapsed and gave back what it had: whoever it was for has lost it.
+    ClaimLapsed(ClaimId),
     /// A booking was made, moved or cancelled.
     BookingChanged(BookingId),
 }
@@ -27,6 +29,7 @@ impl Event {
             Self::FacilityChanged(_) => "facility.changed",
             Self::CalendarChanged => "calendar.changed",
             Self::GateSync(_) => "gate.sync",
+            Self::ClaimLapsed(_) => "claim.lapsed",
             Self::BookingChanged(_) => "booking.changed",
         }
     }
@@ -37,6 +40,7 @@ impl Event {
             Self::FacilityChanged(id) => id.0,
             Self::CalendarChanged => Uuid::nil(),
             Self::GateSync(id) => id.0,
+            Self::ClaimLapsed(id) => id.0,
             Self::BookingChanged(id) => id.0,
         }
     }
@@ -47,6 +51,7 @@ impl Event {
             "facility.changed" => Self::FacilityChanged(subject.into()),
             "calendar.changed" => Self::CalendarChanged,
             "gate.sync" => Self::GateSync(subject.into()),
+            "claim.lapsed" => Self::ClaimLapsed(subject.into()),
             "booking.changed" => Self::BookingChanged(subject.into()),
             _ => return None,
         })

@@ -120,7 +120,12 @@ pub enum Language {
 impl Language {
     /// The first of the two that `Accept-Language` names.
     pub fn of(header: Option<&HeaderValue>) -> Self {
-        let named = header.and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
+        Self::named(header.and_then(|value| value.to_str().ok()).unwrap_or_default())
+    }
+
+    /// The first of the two in the text of that header.
+    pub fn named(header: &str) -> Self {
+        let named = header.to_ascii_lowercase();
         let first =
             named.split(',').map(str::trim).find(|tag| tag.starts_with("zh") || tag.starts_with("en"));
         if first.is_some_and(|tag| tag.starts_with("en")) { Self::En } else { Self::Zh }

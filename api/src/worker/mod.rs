@@ -13,7 +13,10 @@ use uuid::Uuid;
 
 pub use consumer::consume;
 
-use crate::{App, app::gate};
+use crate::{
+    App,
+    app::{bookings, gate},
+};
 
 /// The future of one run; `true` when there is more to do at once.
 pub type Run<'a> = Pin<Box<dyn Future<Output = Result<bool, Error>> + Send + 'a>>;
@@ -62,6 +65,7 @@ pub fn jobs() -> Vec<Job> {
         },
     ];
     jobs.extend(gate::jobs());
+    jobs.extend(bookings::follow::jobs());
     jobs
 }
 

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod auth;
+mod booking_rules;
+mod bookings;
 mod calendar;
 mod exchange;
 mod facilities;
@@ -15,15 +17,18 @@ use poem_openapi::Tags;
 /// Operations on organisations, accounts and residents.
 type People = (auth::Auth, organisations::Organisations, accounts::Accounts, residents::Residents);
 
+/// Operations on rooms and what is booked in them.
+type Booking = (rooms::Rooms, bookings::Bookings, booking_rules::BookingRules);
+
 /// Everything under `/staff/v1`.
 pub type Api =
-    (system::System, rooms::Rooms, facilities::Api, exchange::Exchange, calendar::Calendar, People);
+    (system::System, Booking, facilities::Api, exchange::Exchange, calendar::Calendar, People);
 
 /// The parts of the API.
 pub const fn api() -> Api {
     (
         system::System,
-        rooms::Rooms,
+        (rooms::Rooms, bookings::Bookings, booking_rules::BookingRules),
         facilities::api(),
         exchange::Exchange,
         calendar::Calendar,
@@ -36,6 +41,10 @@ pub const fn api() -> Api {
 pub enum Tag {
     /// Rooms and their bookings.
     Rooms,
+    /// Bookings, the requests and payments among them.
+    Bookings,
+    /// What rooms ask of bookings: policies and quotas.
+    BookingRules,
     /// The service itself.
     System,
     /// Facilities, their notices and photos, and reports about them.

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use linli_domain::{
     Refusal,
     access::perm,
-    ids::{BookingId, FacilityId, RoomId},
+    ids::{FacilityId, RoomId},
     rooms::Span,
 };
 use linli_store::audit::Actor;
@@ -23,9 +23,7 @@ use crate::{
     http::{
         Problem,
         auth::Staff,
-        idempotency::Idempotent,
         paging,
-        v1::bookings::{CancelBooking, Cancelled},
         wire::{self, Room},
     },
 };
@@ -183,24 +181,6 @@ impl Rooms {
             bookings::list_of_room(&app, &staff.scope, RoomId(id.0), (from.0, to.0), after, limit).await?;
         let (page, next) = paging::cut(rows, limit, |booking| (booking.starts_at, booking.id));
         Ok(Json(wire::Bookings::new(&page, next.map(|at| paging::seal(&app, &filters, at)))))
-    }
-
-    /// Cancels a booking for the facility
-    #[oai(path = "/bookings/:id/cancel", method = "post", operation_id = "staffCancelBooking")]
-    async fn cancel_booking(
-        &self,
-        app: Data<&App>,
-        staff: Staff<perm::BookingEdit>,
-        id: Path<Uuid>,
-        #[oai(name = "Idempotency-Key")] key: Idempotent,
-        body: Json<CancelBooking>,
-    ) -> Result<Cancelled, Problem> {
-        let request = key.record(format!("staff:{}", staff.id), "bookings.cancel");
-        let by = (staff.id, &staff.scope);
-        let answered =
-            bookings::cancel_by_staff(&app, by, BookingId(id.0), body.0.reason, &request, wire::stored)
-                .await?;
-        Ok(answered.into())
     }
 }
 

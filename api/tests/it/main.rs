@@ -13,6 +13,7 @@ mod private_redis;
 mod process;
 mod rig;
 
+mod booking_life;
 mod bookings;
 mod discovery;
 mod exchange;

@@ -169,7 +169,11 @@ async fn decide(app: &App, who: Who<'_>, booking: &Booking, new: NewTime) -> Res
         starts_at,
         ends_at,
         cancel_until: stay.room.rules.cancel_deadline(starts_at),
-        late_cancel: if policy.late_cancel == LateCancel::Flagged { LateCancel::Flagged } else { booking.late_cancel },
+        late_cancel: if policy.late_cancel == LateCancel::Flagged {
+            LateCancel::Flagged
+        } else {
+            booking.late_cancel
+        },
         version: booking.version + 1,
         ..booking.clone()
     };

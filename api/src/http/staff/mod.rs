@@ -21,8 +21,7 @@ type People = (auth::Auth, organisations::Organisations, accounts::Accounts, res
 type Booking = (rooms::Rooms, bookings::Bookings, booking_rules::BookingRules);
 
 /// Everything under `/staff/v1`.
-pub type Api =
-    (system::System, Booking, facilities::Api, exchange::Exchange, calendar::Calendar, People);
+pub type Api = (system::System, Booking, facilities::Api, exchange::Exchange, calendar::Calendar, People);
 
 /// The parts of the API.
 pub const fn api() -> Api {

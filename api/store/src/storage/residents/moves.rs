@@ -26,6 +26,15 @@ const END_DOUBLE_CONSENTS: &str = "UPDATE consent SET revoked_at = $1 WHERE revo
      OR (resident_id = $3 AND EXISTS (SELECT 1 FROM consent w WHERE w.revoked_at IS NULL \
          AND w.resident_id = $2 AND w.kind = consent.kind AND w.subject_id = consent.subject_id)))";
 
+/// Where both records have the same time or the same message, the winner's stays.
+const DROP_DOUBLES: [&str; 2] = [
+    "DELETE FROM booking_presence WHERE resident_id = $2 AND EXISTS (SELECT 1 FROM booking_presence w \
+     WHERE w.resident_id = $1 AND w.starts_at = booking_presence.starts_at)",
+    "DELETE FROM message WHERE resident_id = $2 AND EXISTS (SELECT 1 FROM message w \
+     WHERE w.resident_id = $1 AND w.booking_id = message.booking_id \
+       AND w.booking_version = message.booking_version)",
+];
+
 const JOIN_FAVOURITES: &str = "INSERT INTO favourite (resident_id, facility_id, created_at) \
      SELECT $1, facility_id, created_at FROM favourite WHERE resident_id = $2 ON CONFLICT DO NOTHING";
 
@@ -53,6 +62,9 @@ pub async fn move_all(
     let mut moved = BTreeMap::new();
     run(tx, END_DOUBLE_LINKS, timed.clone()).await?;
     run(tx, END_DOUBLE_CONSENTS, timed).await?;
+    for doubles in DROP_DOUBLES {
+        run(tx, doubles, pair.clone()).await?;
+    }
     moved.insert("favourite".to_owned(), run(tx, JOIN_FAVOURITES, pair.clone()).await?);
     run(tx, "DELETE FROM favourite WHERE resident_id = $1", [from]).await?;
     for (column, other) in [("principal_id", "agent_id"), ("agent_id", "principal_id")] {

@@ -17,6 +17,7 @@ pub mod meili;
 mod nearby;
 mod order;
 mod rank;
+mod recent;
 #[doc(hidden)]
 pub mod sample;
 mod sift;
@@ -25,12 +26,12 @@ mod suggest;
 pub mod text;
 mod tokens;
 
-pub use answer::{Answer, Ask, Reach};
+pub use answer::{Answer, Ask, Reach, Reading, Understood};
 pub use document::{FacilityDocument, ServiceDocument};
 pub use engine::{EngineError, SearchEngine};
 pub use filter::{Counts, Facets, Filter};
 pub use nearby::nearby;
 pub use order::{Hit, Place, Sort};
-pub use rank::TextHit;
+pub use rank::{Score, TextHit, Weights};
 pub use source::{Meeting, TextSource, Wanted};
 pub use suggest::{Suggestion, SuggestionKind};

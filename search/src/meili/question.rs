@@ -194,7 +194,9 @@ fn texts(query: &Query, meeting: Meeting) -> Vec<(String, Reading)> {
 /// The coded words of a wish: one, unless it is a longer part of a name than is kept.
 fn unit_words(unit: &Unit) -> Vec<String> {
     match unit {
-        Unit::Concept(_, word) | Unit::Latin(word) => vec![code(word)],
+        Unit::Concept { word, .. } | Unit::Place { word, .. } | Unit::Latin { letters: word, .. } => {
+            vec![code(word)]
+        }
         Unit::Word(word) => {
             let chars: Vec<char> = word.chars().collect();
             let length = chars.len().min(LONGEST_GRAM);

@@ -7,7 +7,7 @@ use linli_domain::{
     geo::{Bounds, Datum, Point, WalkProfile},
     vocabulary::{Vocabulary, WordSet},
 };
-use linli_search::{Ask, Filter, Place, Reach, Sort};
+use linli_search::{Answer, Ask, Filter, Place, Reach, Reading, Sort, Weights};
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,8 @@ struct Position {
     open_at: DateTime<Utc>,
     /// The radius of the list, where the one asked for had to be widened.
     widened_to_m: Option<f64>,
+    /// How the question was read, of a search.
+    reading: Option<Reading>,
 }
 
 const MAX_RADIUS_M: f64 = 50_000.0;
@@ -163,9 +165,12 @@ impl Parameters {
             reach: widened_to_m.map(Reach::Radius).or(reach),
             profile,
             filter,
+            then: None,
             sort: sort.into(),
+            weights: Weights::USUAL,
             facets: self.facets == Some(true),
             widen: self.widen == Some(true),
+            reading: position.as_ref().and_then(|position| position.reading),
             after: position.map(|position| position.place),
             limit: usize::try_from(self.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(1),
             open_at,
@@ -288,8 +293,10 @@ impl Parameters {
 
 impl Asked {
     /// The cursor of the page after the one that ended at `place`.
-    pub fn cursor(&self, app: &App, place: Place, widened_to_m: Option<f64>) -> String {
-        paging::seal(app, &self.shape, Position { place, open_at: self.ask.open_at, widened_to_m })
+    pub fn cursor(&self, app: &App, place: Place, answer: &Answer) -> String {
+        let Answer { widened_to_m, reading, .. } = *answer;
+        let reading = answer.understood.is_some().then_some(reading);
+        paging::seal(app, &self.shape, Position { place, open_at: self.ask.open_at, widened_to_m, reading })
     }
 }
 

@@ -220,8 +220,7 @@ impl Discovery {
         };
         let asked = parameters.search(&app, question)?;
         let engine = app.discovery.engine()?;
-        let (answer, degraded) =
-            meili::search(&app, engine, &engine.understand(question), &asked.ask).await?;
+        let (answer, degraded) = meili::search(&app, engine, question, &asked.ask).await?;
         Ok(page(&app, &asked, answer, degraded).await)
     }
 
@@ -296,7 +295,7 @@ impl Discovery {
 
 async fn page(app: &App, asked: &Asked, answer: Answer, degraded: bool) -> Written<FacilityPage> {
     let answer = Answer { widened_to_m: answer.widened_to_m.or(asked.widened_to_m), ..answer };
-    let cursor = answer.next.map(|place| asked.cursor(app, place, answer.widened_to_m));
+    let cursor = answer.next.map(|place| asked.cursor(app, place, &answer));
     let view = View { datum: asked.datum, profile: asked.ask.profile };
     let walked = walked(app, asked, &answer).await;
     Written::new(render::page(&answer, view, walked.as_ref(), cursor.as_deref(), degraded))

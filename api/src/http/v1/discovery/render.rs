@@ -183,7 +183,7 @@ mod tests {
 
     use linli_domain::{calendar::Calendar, geo::Point};
     use linli_search::{
-        Ask, Filter, Reach, SearchEngine, Sort,
+        Ask, Filter, Reach, SearchEngine, Sort, Weights,
         catalogue::FeedCursor,
         sample,
         text::{Analyzer, Lexicon},
@@ -210,10 +210,13 @@ mod tests {
             reach: Some(Reach::Minutes(15.0)),
             profile: WalkProfile::Elder,
             filter: Filter::default(),
+            then: None,
             sort: Sort::OpenFirst,
+            weights: Weights::USUAL,
             facets: true,
             widen: false,
             after: None,
+            reading: None,
             limit: 50,
             open_at: now,
             now,

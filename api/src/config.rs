@@ -22,6 +22,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub database: Database,
     pub redis: Redis,
+    pub inventory: Inventory,
     pub http: Http,
     pub auth: Auth,
     pub vault: Vault,
@@ -67,6 +68,13 @@ pub struct Database {
 #[expect(missing_docs, reason = "each key is documented once, in default.toml")]
 pub struct Redis {
     pub url: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each key is documented once, in default.toml")]
+pub struct Inventory {
+    pub repeat_refusals_ms: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

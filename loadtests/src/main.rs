@@ -5,16 +5,16 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what is measured is printed")]
 
+mod chaos;
 mod discovery;
+mod processes;
 mod server;
 mod wrk;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-/// Whatever went wrong, said once at the end.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use linli_loadtests::client::Failure;
 
 /// Measures a Linli server.
 #[derive(Parser)]
@@ -27,11 +27,14 @@ struct Cli {
 enum Bench {
     /// Nearby and search against the yardstick `GET /v1/ping`; time to ready and memory.
     Discovery(discovery::Args),
+    /// Bookings while processes die, Redis forgets and replies get lost, judged by their history.
+    Chaos(chaos::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().bench {
         Bench::Discovery(args) => discovery::run(&args),
+        Bench::Chaos(args) => chaos::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

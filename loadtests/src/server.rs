@@ -102,13 +102,7 @@ impl Server {
 
     /// Processor time the process has used so far, in microseconds.
     pub(crate) fn cpu_us(&self) -> Result<u64, Failure> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name may hold blanks; what follows its bracket does not.
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks =
-            |at: usize| -> Result<u64, Failure> { Ok(fields.get(at).ok_or("no such field")?.parse()?) };
-        // Linux counts in hundredths of a second.
-        Ok((ticks(11)? + ticks(12)?) * 10_000)
+        cpu_us_of(self.child.id())
     }
 
     /// Resident memory now, in mebibytes.
@@ -133,4 +127,14 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Processor time a process has used so far, in microseconds.
+pub(crate) fn cpu_us_of(pid: u32) -> Result<u64, Failure> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name may hold blanks; what follows its bracket does not.
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| -> Result<u64, Failure> { Ok(fields.get(at).ok_or("no such field")?.parse()?) };
+    // Linux counts in hundredths of a second.
+    Ok((ticks(11)? + ticks(12)?) * 10_000)
 }

@@ -39,7 +39,9 @@ pub fn inventory(config: &Config) -> Result<Inventory, StartError> {
     // One writer on SQLite: a second claim would only wait inside the pool.
     let at_once =
         if config.database.url.starts_with("sqlite:") { 1 } else { config.database.max_connections };
-    Ok(Inventory::new(gate, InventoryOptions { at_once: usize::try_from(at_once).unwrap_or(1) }))
+    let options = InventoryOptions { at_once: usize::try_from(at_once).unwrap_or(1) };
+    let repeated = Duration::from_millis(config.inventory.repeat_refusals_ms);
+    Ok(Inventory::new(gate, options).repeating_refusals(repeated))
 }
 
 /// Refuses a start without the gate the configuration asks for.

@@ -23,9 +23,9 @@ pub(super) struct Args {
 enum Whose {
     /// A resident's; the record is made if there is none.
     Resident {
-        /// Telephone number.
-        #[arg(long)]
-        phone: String,
+        /// Telephone number; of several each gets a line.
+        #[arg(long = "phone", required = true, num_args = 1..)]
+        phones: Vec<String>,
     },
     /// A staff member's.
     Staff {
@@ -38,10 +38,13 @@ enum Whose {
 /// Runs it.
 pub(super) async fn run(args: Args, config: Config) -> Outcome {
     let app = App::build(config, Env::system()).await?;
-    let token = match args.whose {
-        Whose::Resident { phone } => profile::token(&app, &Phone::parse(&phone)?, args.ttl).await?,
-        Whose::Staff { user } => bootstrap::token(&app, &user, args.ttl).await?,
-    };
-    say(&token);
+    match args.whose {
+        Whose::Resident { phones } => {
+            for phone in phones {
+                say(&profile::token(&app, &Phone::parse(&phone)?, args.ttl).await?);
+            }
+        }
+        Whose::Staff { user } => say(&bootstrap::token(&app, &user, args.ttl).await?),
+    }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Fail points: named places where a test makes the process die, wait or misbehave.
 //!
-//! `LINLI_FAILPOINTS="claim.after_commit=abort;gate.load=sleep(50)"`. Only builds with debug
+//! `LINLI_FAILPOINTS="claim.after_commit=abort(20);gate.load=sleep(50)"`: the process dies at the
+//! twentieth claim that comes by, and every load of the gate takes 50 ms longer. Only builds with debug
 //! assertions know them; a release build has neither the variable nor the places.
 //!
 //! | point | where |
@@ -8,6 +9,7 @@
 //! | `claim.reserved` | the gate holds the units, SQL is not asked yet |
 //! | `claim.before_commit` | everything is written, nothing is durable |
 //! | `claim.after_commit` | the claim is durable, neither gate nor client know |
+//! | `claim.settled` | the gate knows as well, the client does not |
 //! | `release.before_commit`, `release.after_commit` | the same for giving back |
 //! | `gate.load` | the states are read, the gate does not have them yet |
 //! | `gate.sync` | the same for a sync |
@@ -16,10 +18,19 @@
 
 #[cfg(debug_assertions)]
 mod points {
-    use std::{collections::HashMap, env, process, sync::LazyLock, time::Duration};
+    use std::{
+        collections::HashMap,
+        env, process,
+        sync::{
+            LazyLock,
+            atomic::{AtomicU32, Ordering},
+        },
+        time::Duration,
+    };
 
     enum Action {
-        Abort,
+        /// How many more come by before it strikes.
+        Abort(AtomicU32),
         Sleep(Duration),
         On,
     }
@@ -34,14 +45,16 @@ mod points {
         points
             .map(|point| {
                 let (name, action) = point.split_once('=').expect("a fail point is name=action");
-                let millis = action.strip_prefix("sleep(").and_then(|rest| rest.strip_suffix(')'));
-                let action = match (action, millis) {
-                    ("abort", _) => Action::Abort,
-                    ("on", _) => Action::On,
-                    (_, Some(millis)) => Action::Sleep(Duration::from_millis(
-                        millis.parse().expect("a fail point sleeps whole milliseconds"),
-                    )),
-                    _ => panic!("a fail point does abort, sleep(ms) or on"),
+                let (verb, number) = action.split_once('(').unwrap_or((action, "1)"));
+                let number: u32 = number
+                    .strip_suffix(')')
+                    .and_then(|number| number.parse().ok())
+                    .expect("a fail point has a whole number in its brackets");
+                let action = match verb {
+                    "abort" => Action::Abort(AtomicU32::new(number.max(1) - 1)),
+                    "sleep" => Action::Sleep(Duration::from_millis(number.into())),
+                    "on" => Action::On,
+                    _ => panic!("a fail point does abort, abort(nth time), sleep(ms) or on"),
                 };
                 (name.to_owned(), action)
             })
@@ -52,7 +65,13 @@ mod points {
     pub async fn hit(name: &str) {
         match POINTS.get(name) {
             // As abrupt as kill -9: no destructor runs, no buffer is flushed.
-            Some(Action::Abort) => process::abort(),
+            Some(Action::Abort(left)) => {
+                let earlier =
+                    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+                if earlier.is_err() {
+                    process::abort();
+                }
+            }
             Some(Action::Sleep(time)) => tokio::time::sleep(*time).await,
             Some(Action::On) | None => {}
         }

@@ -29,6 +29,7 @@ mod people;
 mod pictures;
 mod races;
 mod readme;
+mod rush;
 mod shutdown;
 mod strict;
 mod transport;

@@ -1,6 +1,9 @@
 //! Making a claim and giving it back: admission, the one transaction, and telling the gate.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use linli_domain::{
     Event, Refusal,
@@ -13,7 +16,7 @@ use super::{
     claims::{self, Guard, Short},
     gate::{Gate, Health, Outcome, Refused, Verdict},
     queue::Queue,
-    sold_out::SoldOut,
+    sold_out::{REPEATED, SoldOut},
     states,
     upkeep::Loads,
 };
@@ -89,10 +92,17 @@ impl Inventory {
         Self {
             gate,
             loads: Loads::default(),
-            sold_out: SoldOut::new(),
+            sold_out: SoldOut::new(REPEATED),
             queue: Queue::new(options.at_once),
             guard: Guard::from_environment(),
         }
+    }
+
+    /// The same, repeating a refusal for so long without asking again; not at all when zero.
+    #[must_use]
+    pub fn repeating_refusals(mut self, repeated: Duration) -> Self {
+        self.sold_out = SoldOut::new(repeated);
+        self
     }
 
     /// The same without asking SQL whether a unit is free: the negative control of the race tests.
@@ -149,6 +159,7 @@ impl Inventory {
         match written {
             Ok(Written::Claimed(stocks)) => {
                 self.settle(claim, holds, &stocks).await;
+                failpoint::hit("claim.settled").await;
                 Ok(Answered { stored: order.answer.clone(), replayed: false })
             }
             Ok(Written::Replayed(stored)) => {

@@ -1,4 +1,4 @@
-//! The sold-out cache: repeats a refusal for at most 200 ms without leaving the process.
+//! The sold-out cache: repeats a refusal for a moment without leaving the process.
 //!
 //! Never past `lapses_at`, and never to a request whose own claim or hold is on the stock.
 
@@ -17,8 +17,8 @@ use linli_domain::{
 
 use super::gate::Refused;
 
-/// How long a refusal is repeated.
-const TTL: Duration = Duration::from_millis(200);
+/// How long a refusal is repeated, unless the configuration says otherwise.
+pub(super) const REPEATED: Duration = Duration::from_millis(200);
 /// A refusal with more digests than this is not worth keeping.
 const MAX_KNOWN: usize = 256;
 /// Entries per shard; a full shard is swept.
@@ -36,11 +36,12 @@ type Shard = HashMap<StockId, Entry>;
 pub(super) struct SoldOut {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
+    repeated: Duration,
 }
 
 impl SoldOut {
-    pub(super) fn new() -> Self {
-        Self { shards: Default::default(), hasher: RandomState::new() }
+    pub(super) fn new(repeated: Duration) -> Self {
+        Self { shards: Default::default(), hasher: RandomState::new(), repeated }
     }
 
     /// The refusal to repeat to `claim`, if there is one.
@@ -64,7 +65,7 @@ impl SoldOut {
 
     /// Remembers a refusal.
     pub(super) fn remember(&self, refused: Refused) {
-        if refused.known.len() > MAX_KNOWN {
+        if refused.known.len() > MAX_KNOWN || self.repeated.is_zero() {
             return;
         }
         let mut shard = self.shard(refused.stock);
@@ -73,7 +74,7 @@ impl SoldOut {
             shard.retain(|_, entry| entry.until > now);
         }
         if shard.len() < MAX_ENTRIES {
-            shard.insert(refused.stock, Entry { until: now + TTL, refused });
+            shard.insert(refused.stock, Entry { until: now + self.repeated, refused });
         }
     }
 
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn repeats_a_refusal_but_not_to_its_holder_nor_after_a_lapse_nor_for_long() {
         let now = DateTime::UNIX_EPOCH;
-        let cache = SoldOut::new();
+        let cache = SoldOut::new(REPEATED);
         assert_eq!(cache.refuses(&claim(1, 1), now), None);
         cache.remember(refused(1, 7, Some(now + chrono::Duration::seconds(5))));
         assert_eq!(cache.refuses(&claim(1, 2), now), Some(Shortage::SoldOut));
@@ -119,7 +120,10 @@ mod tests {
         cache.forget(Uuid::from_u128(1).into());
         assert_eq!(cache.refuses(&claim(1, 2), now), None);
         cache.remember(refused(0, 7, None));
-        std::thread::sleep(TTL);
+        std::thread::sleep(REPEATED);
         assert_eq!(cache.refuses(&claim(1, 2), now), None);
+        let off = SoldOut::new(Duration::ZERO);
+        off.remember(refused(0, 7, None));
+        assert_eq!(off.refuses(&claim(1, 2), now), None);
     }
 }

@@ -75,6 +75,7 @@ pub struct Redis {
 #[expect(missing_docs, reason = "each key is documented once, in default.toml")]
 pub struct Inventory {
     pub repeat_refusals_ms: u64,
+    pub patience_ms: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

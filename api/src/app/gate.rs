@@ -41,7 +41,8 @@ pub fn inventory(config: &Config) -> Result<Inventory, StartError> {
         if config.database.url.starts_with("sqlite:") { 1 } else { config.database.max_connections };
     let options = InventoryOptions { at_once: usize::try_from(at_once).unwrap_or(1) };
     let repeated = Duration::from_millis(config.inventory.repeat_refusals_ms);
-    Ok(Inventory::new(gate, options).repeating_refusals(repeated))
+    let patience = Duration::from_millis(config.inventory.patience_ms);
+    Ok(Inventory::new(gate, options).repeating_refusals(repeated).patient(patience))
 }
 
 /// Refuses a start without the gate the configuration asks for.

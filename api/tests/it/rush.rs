@@ -1,10 +1,13 @@
-//! Rushes, judged by the history checker of `loadtests`: slots that overlap, pairs in either order, a
-//! reply that is lost; and the same with the guard off, which must be convicted.
+//! Rushes, judged by the history checker of `loadtests`: a thousand residents and one slot, slots
+//! that overlap, a reply that is lost; and the same with the guard off, which must be convicted.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::Days;
-use linli::config::GateKind;
+use linli::{Config, config::GateKind};
 use linli_domain::{access::Role, time::local_date};
 use linli_loadtests::{
     client::{Crowd, Office, Person, Wish, patience},
@@ -16,8 +19,9 @@ use linli_store::{Env, inventory::divergence_of_claims};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{
+    private_redis::PrivateRedis,
     process::ServerProcess,
-    rig::{Rig, both},
+    rig::{Rig, Server, both},
 };
 
 /// A town with residents in it, and everything they do.
@@ -95,6 +99,59 @@ fn taken(outcomes: &[Outcome]) -> usize {
         .filter(|outcome| matches!(outcome, Outcome::Refused { code } if code == "slot_taken"))
         .count()
 }
+
+/// One slot, everybody, these servers in turn.
+async fn everybody_wants_one_slot(
+    town: &mut Town<'_>,
+    name: &str,
+    servers: [&Server; 2],
+    fault: impl FnOnce(),
+) {
+    let (room, slots) = town.room(&[(540, 600)]).await;
+    let wish = |i: usize| town.wish(&servers[i % 2].base, i, name, &room, &[&slots[0]]);
+    let wishes: Vec<_> = (0..town.people.len()).map(wish).collect();
+    let (all, seen) = (wishes.len(), town.crowd.seen.ended());
+    let crowd = town.crowd.clone();
+    let rush = tokio::spawn(async move { crowd.rush(wishes).await });
+    while town.crowd.seen.ended() < seen + all / 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    fault();
+    let outcomes = rush.await.unwrap();
+    let other: BTreeMap<String, usize> = outcomes
+        .iter()
+        .filter(|outcome| done(&[(*outcome).clone()]) + taken(&[(*outcome).clone()]) == 0)
+        .fold(BTreeMap::new(), |mut counts, outcome| {
+            *counts.entry(format!("{outcome:?}")).or_default() += 1;
+            counts
+        });
+    assert_eq!((done(&outcomes), taken(&outcomes)), (1, all - 1), "{name}: {other:?}");
+}
+
+both!(of_a_thousand_at_once_one_books_behind_every_gate_and_when_redis_dies, async |rig: &Rig| {
+    let mut redis = PrivateRedis::spawn();
+    // A build without optimisation on a busy machine is slow, which is not what this is about.
+    let patient = |config: &mut Config| config.inventory.patience_ms = 30_000;
+    let at = |config: &mut Config| {
+        patient(config);
+        config.redis.url = redis.url();
+    };
+    let (one, two) = (rig.another(at).await, rig.another(at).await);
+    let open = rig
+        .another(|config| {
+            patient(config);
+            config.gate = GateKind::Open;
+        })
+        .await;
+    let mut town = Town::new(rig, 1_000).await;
+    everybody_wants_one_slot(&mut town, "redis", [&one, &two], || {}).await;
+    everybody_wants_one_slot(&mut town, "open", [&open, &open], || {}).await;
+    everybody_wants_one_slot(&mut town, "killed", [&one, &two], || redis.kill()).await;
+    town.is_acquitted().await;
+    for server in [one, two, open] {
+        server.stop().await;
+    }
+});
 
 both!(overlapping_slots_and_pairs_in_either_order_are_never_booked_twice, async |rig: &Rig| {
     let open = rig.another(|config| config.gate = GateKind::Open).await;

@@ -202,7 +202,7 @@ impl Town {
                 let wish = Wish {
                     base: self.bases[0].clone(),
                     person: self.auditor.clone(),
-                    key: format!("audit {slot}"),
+                    key: format!("audit-{slot}"),
                     room: room.clone(),
                     slots: vec![slot.clone()],
                 };

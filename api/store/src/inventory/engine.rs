@@ -105,6 +105,13 @@ impl Inventory {
         self
     }
 
+    /// The same, where a claim waits so long for its turn in SQL.
+    #[must_use]
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.queue = self.queue.patient(patience);
+        self
+    }
+
     /// The same without asking SQL whether a unit is free: the negative control of the race tests.
     #[cfg(test)]
     pub(super) fn unguarded(mut self) -> Self {

@@ -12,7 +12,7 @@ use crate::Error;
 
 /// Places to wait in.
 const PLACES: usize = 2_000;
-/// How long anyone waits.
+/// How long anyone waits, unless the configuration says otherwise.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Lets so many through at once; the others wait their turn.
@@ -25,6 +25,11 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(at_once: usize) -> Self {
         Self { permits: Semaphore::new(at_once.max(1)), waiting: AtomicUsize::new(0), patience: PATIENCE }
+    }
+
+    /// The same, where anyone waits so long.
+    pub(super) fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Waits for a turn.
@@ -68,7 +73,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_too_long_is_told_to_come_back_and_frees_the_place() {
-        let queue = Queue { patience: Duration::from_millis(20), ..Queue::new(1) };
+        let queue = Queue::new(1).patient(Duration::from_millis(20));
         let turn = queue.enter().await.unwrap();
         let error = queue.enter().await.unwrap_err();
         assert_eq!(error.refusal().unwrap().retry_after_s, Some(2));

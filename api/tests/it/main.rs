@@ -27,6 +27,7 @@ mod operations;
 mod operator;
 mod people;
 mod pictures;
+mod privacy;
 mod races;
 mod readme;
 mod rush;

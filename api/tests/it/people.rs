@@ -11,7 +11,6 @@ use uuid::Uuid;
 use crate::rig::{Rig, both, send};
 
 mod audit;
-mod privacy;
 mod residents;
 mod scopes;
 mod sessions;

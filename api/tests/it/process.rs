@@ -40,7 +40,7 @@ pub(crate) struct ServerProcess {
     pub(crate) address: SocketAddr,
     child: Child,
     log: PathBuf,
-    _data: TempDir,
+    data: TempDir,
 }
 
 impl ServerProcess {
@@ -63,7 +63,7 @@ impl ServerProcess {
             address,
             child,
             log,
-            _data: data,
+            data,
         };
         server.wait_until_ready();
         server
@@ -72,6 +72,11 @@ impl ServerProcess {
     /// Everything it wrote to its log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Where it keeps its files, the log among them.
+    pub(crate) fn folder(&self) -> &Path {
+        self.data.path()
     }
 
     /// SIGKILL: no handler runs, nothing is flushed.

@@ -7,6 +7,7 @@ pub mod app;
 pub mod cli;
 pub mod clients;
 pub mod config;
+pub mod health;
 pub mod http;
 pub mod serve;
 pub mod telemetry;

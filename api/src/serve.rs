@@ -4,19 +4,10 @@
 //! jobs end their step, the pools close. Whatever is cut off there is a row, not a future, so it
 //! is taken up again.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use linli_store::lineage;
 use poem::{Endpoint, Response, Route, Server, http::StatusCode};
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,68 +17,10 @@ use crate::{
         discovery::{catalogue, meili},
         gate,
     },
+    health::Part,
     http::{self, listener::GuardedListener},
     telemetry, worker,
 };
-
-/// How each part of the process is: the source of `/readyz`.
-#[derive(Debug, Default)]
-pub struct Health {
-    stopping: AtomicBool,
-    parts: Mutex<BTreeMap<&'static str, Part>>,
-}
-
-/// How one part is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// As it should be.
-    Ready,
-    /// Answering in a lesser way; the word says which.
-    Degraded(&'static str),
-    /// Not answering: no traffic, please.
-    Down(&'static str),
-}
-
-impl Health {
-    /// Records how `part` is.
-    pub fn set(&self, part: &'static str, state: Part) {
-        let mut parts = self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if parts.insert(part, state) != Some(state) {
-            tracing::info!(health.part = part, health.state = ?state, "{part} is {state:?}");
-        }
-    }
-
-    /// Tells the balancer to look elsewhere.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-    }
-
-    /// Every part with its state.
-    pub fn parts(&self) -> BTreeMap<&'static str, Part> {
-        self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
-
-    /// Whether the process takes traffic, and every part with its state.
-    pub fn report(&self) -> (bool, serde_json::Value) {
-        let parts = self.parts();
-        let stopping = self.stopping.load(Ordering::SeqCst);
-        let ready = !stopping && !parts.values().any(|part| matches!(part, Part::Down(_)));
-        let degraded: Vec<_> =
-            parts.iter().filter(|(_, part)| !matches!(part, Part::Ready)).map(|(name, _)| *name).collect();
-        let states: serde_json::Map<_, _> = parts
-            .iter()
-            .map(|(name, part)| {
-                let state = match part {
-                    Part::Ready => "ready".to_owned(),
-                    Part::Degraded(how) => format!("degraded: {how}"),
-                    Part::Down(how) => format!("down: {how}"),
-                };
-                ((*name).to_owned(), state.into())
-            })
-            .collect();
-        (ready, json!({ "ready": ready, "stopping": stopping, "degraded": degraded, "parts": states }))
-    }
-}
 
 /// A server that runs until [`Running::stop`].
 pub struct Running {

@@ -13,7 +13,7 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 use crate::{
     App,
     config::{Log, LogFormat},
-    serve::Part,
+    health::Part,
 };
 
 /// Pause between two looks at ourselves.

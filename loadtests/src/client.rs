@@ -131,7 +131,7 @@ impl Crowd {
 }
 
 /// How long someone in a rush waits.
-const RUSH_PATIENCE: Duration = Duration::from_secs(30);
+const RUSH_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Gives up after so long.
 pub async fn patience(limit: Duration) {

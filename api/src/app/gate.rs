@@ -17,7 +17,7 @@ use super::StartError;
 use crate::{
     App, Config,
     config::GateKind,
-    serve::Part,
+    health::Part,
     worker::{Job, consume},
 };
 

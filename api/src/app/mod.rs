@@ -55,7 +55,7 @@ pub struct Inner {
     /// Slots as looked up within the last second, by room and id.
     pub slots: Cache<(RoomId, SlotId), bookings::Planned>,
     /// What is wrong at the moment, and whether the process is going down.
-    pub health: crate::serve::Health,
+    pub health: crate::health::Health,
     /// The catalogue of this process.
     pub discovery: discovery::Discovery,
     /// Who knows real walks, if anybody.
@@ -110,7 +110,7 @@ impl App {
         let blobs = Box::new(crate::clients::blobs::LocalFolder::new(config.data_dir.join("photos")));
         let inventory = gate::inventory(&config)?;
         let slots = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(1)).build();
-        let (health, discovery) = (crate::serve::Health::default(), discovery::Discovery::default());
+        let (health, discovery) = (crate::health::Health::default(), discovery::Discovery::default());
         let walking = Walking::configured(&config.walking);
         let meili = Meili::configured(&config.search, &config.meili);
         Ok(Self(Arc::new(Inner {

@@ -286,3 +286,23 @@ async fn a_restart_starts_from_what_was_kept_and_catches_up() {
     second.stop().await;
     rig.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_cannot_be_written_costs_the_kept_catalogue_and_no_answer() {
+    let rig = Rig::sqlite().await;
+    city(&rig).await;
+    let folder = tempfile::tempdir().unwrap();
+    let keep = |config: &mut linli::Config| config.data_dir = folder.path().to_owned();
+    let len = rig.app.discovery.engine().unwrap().snapshot().len();
+    let first = rig.another(keep).await;
+    eventually(&first, |engine| engine.snapshot().len() == len).await;
+    first.stop().await;
+    // A file stands where the index has its folder: nothing can be written there, as on a full disk.
+    let text = folder.path().join("catalogue/text");
+    std::fs::remove_dir_all(&text).unwrap();
+    std::fs::write(&text, "").unwrap();
+    let second = rig.another(keep).await;
+    eventually(&second, |engine| engine.snapshot().len() == len).await;
+    second.stop().await;
+    rig.finish().await;
+}

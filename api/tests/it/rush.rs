@@ -131,7 +131,11 @@ async fn everybody_wants_one_slot(
 both!(of_a_thousand_at_once_one_books_behind_every_gate_and_when_redis_dies, async |rig: &Rig| {
     let mut redis = PrivateRedis::spawn();
     // A build without optimisation on a busy machine is slow, which is not what this is about.
-    let patient = |config: &mut Config| config.inventory.patience_ms = 30_000;
+    let patient = |config: &mut Config| {
+        config.inventory.patience_ms = 60_000;
+        config.database.acquire_timeout_ms = 60_000;
+        config.http.request_timeout_ms = 60_000;
+    };
     let at = |config: &mut Config| {
         patient(config);
         config.redis.url = redis.url();

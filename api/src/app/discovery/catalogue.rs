@@ -32,7 +32,7 @@ use super::{
     document::document,
     folder::{FOLDER, Folder},
 };
-use crate::{App, serve::Part};
+use crate::{App, health::Part};
 
 /// How often the outbox is asked; an edit is visible within two of these and a commit.
 const POLL: Duration = Duration::from_millis(300);
@@ -134,7 +134,7 @@ impl Feed {
     async fn open(app: &App) -> Result<Self, Error> {
         let started = Instant::now();
         let lineage = lineage::current(app.db.read()).await?;
-        let folder = Folder::claim(&app.config.data_dir.join(FOLDER), lineage);
+        let mut folder = Folder::claim(&app.config.data_dir.join(FOLDER), lineage);
         let calendar = Arc::new(calendar::load(app.db.read()).await?);
         // Taken before the tables are read: what commits meanwhile is seen twice, never missed.
         let cursor = outbox::tail(app.db.read()).await?;
@@ -145,7 +145,20 @@ impl Feed {
         let from_file = kept.is_some();
         let engine = match kept {
             Some(engine) => engine,
-            None => build(app, folder.as_ref().map(|folder| folder.path.clone()), calendar, cursor).await?,
+            None => {
+                let path = folder.as_ref().map(|folder| folder.path.clone());
+                match build(app, path, Arc::clone(&calendar), cursor).await {
+                    // A full disk must not keep anybody from finding lunch.
+                    Err(error) if folder.take().is_some() => {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "the catalogue will not be kept: it could not be built in its folder"
+                        );
+                        build(app, None, calendar, cursor).await?
+                    }
+                    built => built?,
+                }
+            }
         };
         let mut feed = Self { engine: Arc::new(engine), cursor, lineage, saved: None, folder };
         if !feed.engine.snapshot().is_empty() {

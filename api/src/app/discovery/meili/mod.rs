@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use feed::{feed, want_rebuild};
 
-use crate::{App, clients::meili::AskError, serve::Part};
+use crate::{App, clients::meili::AskError, health::Part};
 
 /// How often it is looked which indexes are read and which nodes are back.
 const WATCH: Duration = Duration::from_millis(500);

@@ -9,16 +9,22 @@ use linli::{
         exchange::{self, Export, Format, Input, Order, Report, Selection},
     },
 };
-use linli_domain::{access::Scope, division::Divisions, geo::Datum};
+use linli_domain::{
+    access::{Role, Scope},
+    division::Divisions,
+    geo::Datum,
+};
 use linli_store::{
     audit::{self, Actor},
     storage::facilities::{change, facility},
 };
+use reqwest::Method;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use serde_json::json;
 
 use crate::{
     process::linli,
-    rig::{Rig, both},
+    rig::{Answer, Rig, both, send},
 };
 
 /// The organisations of one community of Hangzhou and nothing else.
@@ -155,6 +161,55 @@ both!(nothing_outside_the_scope_is_touched_or_told, async |rig| {
     export.next().await.unwrap();
     assert_eq!(export.count, 0);
 });
+
+/// Sends a file through the door that staff use.
+async fn send_file(rig: &Rig, token: &str, query: &str, file: impl Into<reqwest::Body>) -> Answer {
+    let path = format!("/staff/v1/facility-imports?source=roll&area=3301&{query}");
+    let request = rig.request(Method::POST, &path).header("content-type", "application/octet-stream");
+    send(request.bearer_auth(token).body(file)).await
+}
+
+both!(
+    the_door_over_http_tells_a_file_and_reads_its_own_back,
+    |config| config.http.max_upload_bytes = 100_000,
+    async |rig| {
+        let city = demo::seed(&rig.app, 0, 1, &|_, _, _| {}).await.unwrap().city;
+        let token = &rig.staff_token(Role::CityAdmin, Some(city)).await;
+        let tally = |answer: Answer| {
+            let report = answer.ok();
+            ["created", "updated", "unchanged", "refused"].map(|name| report[name].as_u64().unwrap())
+        };
+        let csv = "format=csv&datum=gcj02";
+        assert_eq!(tally(send_file(rig, token, &format!("{csv}&dry_run=true"), file(3)).await), [3, 0, 0, 0]);
+        assert_eq!(count(&rig.app).await, 0, "a dry run leaves nothing");
+        assert_eq!(tally(send_file(rig, token, csv, file(3)).await), [3, 0, 0, 0]);
+        assert_eq!(tally(send_file(rig, token, csv, file(3)).await), [0, 0, 3, 0]);
+
+        let bad = format!("{}X-1,食堂,社区助餐,甲路,330102001051,30.25,120.17,\n", file(2));
+        let refused = send_file(rig, token, csv, bad).await.ok();
+        assert_eq!((&refused["written"], &refused["refused"]), (&json!(false), &json!(1)));
+        let error = &refused["errors"][0];
+        assert_eq!(
+            (&error["line"], &error["field"], &error["code"]),
+            (&json!(4), &json!("lng"), &json!("coordinate_swapped"))
+        );
+        assert!(error["zh"].as_str().unwrap().contains('经') && error["en"].is_string(), "{error}");
+
+        for (format, kind) in [("csv", "text/csv; charset=utf-8"), ("geojson", "application/geo+json")] {
+            let path = format!("/staff/v1/facility-exports?format={format}");
+            let made = send(rig.get(&path).bearer_auth(token)).await;
+            assert_eq!((made.status, made.header("content-type")), (200, kind));
+            let back = send_file(rig, token, &format!("format={format}"), made.text).await;
+            assert_eq!(tally(back), [0, 0, 3, 0], "{format}");
+        }
+
+        send_file(rig, token, "format=csv&datum=mars", file(1)).await.is_problem(422, "invalid_input");
+        send_file(rig, token, csv, vec![0xFF, 0xFE, 0x00]).await.is_problem(422, "invalid_input");
+        send_file(rig, token, "format=geojson", "{").await.is_problem(422, "invalid_input");
+        send_file(rig, token, csv, file(2_000)).await.is_problem(413, "body_too_large");
+        assert_eq!(count(&rig.app).await, 3);
+    }
+);
 
 both!(an_export_is_read_back_as_the_same_facilities, async |rig| {
     demo::seed(&rig.app, 300, 1, &|_, _, _| {}).await.unwrap();

@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::ids::{BookingId, FacilityId, StockId};
+use crate::ids::{BookingId, ClaimId, FacilityId, StockId};
 
 /// Something changed; look at it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Event {
     CatalogueDoubted,
     /// A stock changed: send its absolute state to the gate.
     GateSync(StockId),
+    /// A hold lapsed and gave back what it had: whoever it was for has lost it.
+    ClaimLapsed(ClaimId),
     /// A booking was made, moved or cancelled.
     BookingChanged(BookingId),
 }
@@ -30,6 +32,7 @@ impl Event {
             Self::CalendarChanged => "calendar.changed",
             Self::CatalogueDoubted => "catalogue.doubted",
             Self::GateSync(_) => "gate.sync",
+            Self::ClaimLapsed(_) => "claim.lapsed",
             Self::BookingChanged(_) => "booking.changed",
         }
     }
@@ -40,6 +43,7 @@ impl Event {
             Self::FacilityChanged(id) => id.0,
             Self::CalendarChanged | Self::CatalogueDoubted => Uuid::nil(),
             Self::GateSync(id) => id.0,
+            Self::ClaimLapsed(id) => id.0,
             Self::BookingChanged(id) => id.0,
         }
     }
@@ -51,6 +55,7 @@ impl Event {
             "calendar.changed" => Self::CalendarChanged,
             "catalogue.doubted" => Self::CatalogueDoubted,
             "gate.sync" => Self::GateSync(subject.into()),
+            "claim.lapsed" => Self::ClaimLapsed(subject.into()),
             "booking.changed" => Self::BookingChanged(subject.into()),
             _ => return None,
         })

@@ -6,9 +6,13 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::ids::{ClaimId, FacilityId, StockId};
+
+mod quota;
+
+pub use quota::{MAX_QUOTAS, Period, QuotaNeed};
 
 /// How many stocks one claim may touch: two days of a three-part hall on a 15-minute grid.
 pub const MAX_NEEDS: usize = 576;
@@ -28,13 +32,22 @@ pub struct Stock {
     pub version: i64,
 }
 
-/// Why a stock cannot give what is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a claim cannot have what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shortage {
-    /// Not enough units are free.
+    /// Not enough units of a stock are free.
     SoldOut,
-    /// It is not open.
+    /// A stock is not open.
     Closed,
+    /// A quota allows no more in its window.
+    Quota {
+        /// Which quota.
+        key: String,
+        /// Units taken of it.
+        used: u32,
+        /// Units it allows.
+        limit: u32,
+    },
 }
 
 impl Stock {
@@ -44,7 +57,7 @@ impl Stock {
     }
 
     /// The stock after giving `units`.
-    pub const fn take(self, units: u32) -> Result<Self, Shortage> {
+    pub fn take(self, units: u32) -> Result<Self, Shortage> {
         if !self.open {
             return Err(Shortage::Closed);
         }
@@ -149,20 +162,28 @@ pub struct Claim {
     pub principal: String,
     /// Names the claim to the gate.
     pub digest: KeyDigest,
+    /// When it lapses unless it is confirmed: a hold that its principal can see.
+    pub expires_at: Option<DateTime<Utc>>,
     needs: BTreeMap<Tag, Vec<Need>>,
+    quotas: Vec<QuotaNeed>,
+}
+
+/// The one meaning of a live hold: a claim without an expiry, or one whose expiry is to come.
+pub fn is_live(expires_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    expires_at.is_none_or(|at| at > now)
 }
 
 /// A claim that cannot be made at all: a defect of the caller, not a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimError {
     /// It asks for nothing, or for zero units of something.
-    #[error("a claim asks for at least one unit of each of its stocks")]
+    #[error("a claim asks for at least one unit of each of its stocks and quotas")]
     Nothing,
-    /// It names a stock twice.
-    #[error("a claim names each stock once")]
+    /// It names a stock, or a window of a quota, twice.
+    #[error("a claim names each stock and each window of a quota once")]
     Twice,
-    /// It asks for too many stocks.
-    #[error("a claim touches at most {MAX_NEEDS} stocks")]
+    /// It asks for too many stocks or quotas.
+    #[error("a claim touches at most {MAX_NEEDS} stocks and {MAX_QUOTAS} quotas")]
     TooMany,
 }
 
@@ -184,7 +205,7 @@ impl Claim {
         for needs in by_tag.values_mut() {
             needs.sort_unstable();
         }
-        let claim = Self { id, principal, digest, needs: by_tag };
+        let claim = Self { id, principal, digest, expires_at: None, needs: by_tag, quotas: Vec::new() };
         let sorted = claim.needs_by_stock();
         if sorted.is_empty() {
             return Err(ClaimError::Nothing);
@@ -198,6 +219,46 @@ impl Claim {
         Ok(claim)
     }
 
+    /// The same claim, counting against `quotas` too.
+    pub fn with_quotas(mut self, quotas: impl IntoIterator<Item = QuotaNeed>) -> Result<Self, ClaimError> {
+        self.quotas.extend(quotas);
+        self.quotas.sort_unstable();
+        if self.quotas.iter().any(|quota| quota.units == 0) {
+            return Err(ClaimError::Nothing);
+        }
+        if self.quotas.len() > MAX_QUOTAS {
+            return Err(ClaimError::TooMany);
+        }
+        let same = |pair: &[QuotaNeed]| (&pair[0].key, &pair[0].window) == (&pair[1].key, &pair[1].window);
+        if self.quotas.windows(2).any(same) {
+            return Err(ClaimError::Twice);
+        }
+        Ok(self)
+    }
+
+    /// The same claim as a hold that lapses at `at` unless it is confirmed before.
+    #[must_use]
+    pub fn expiring(mut self, at: DateTime<Utc>) -> Self {
+        self.expires_at = Some(at);
+        self
+    }
+
+    /// What it asks beyond the units of `held`, for which the gate need not be asked again.
+    pub fn beyond(&self, held: &[Need]) -> BTreeMap<Tag, Vec<Need>> {
+        let more = |need: &Need| {
+            let has = held.iter().find(|one| one.stock == need.stock).map_or(0, |one| one.units);
+            need.units.checked_sub(has).filter(|units| *units > 0).map(|units| Need { units, ..*need })
+        };
+        let by_tag =
+            self.needs.iter().map(|(tag, needs)| (tag.clone(), needs.iter().filter_map(more).collect()));
+        by_tag.filter(|(_, needs): &(Tag, Vec<Need>)| !needs.is_empty()).collect()
+    }
+
+    /// The quotas in the order in which SQL locks their rows.
+    pub fn quotas(&self) -> &[QuotaNeed] {
+        &self.quotas
+    }
+
     /// The needs, tag by tag in the order in which the gate is asked.
     pub const fn needs_by_tag(&self) -> &BTreeMap<Tag, Vec<Need>> {
         &self.needs
@@ -208,31 +269,6 @@ impl Claim {
         let mut needs: Vec<_> = self.needs.values().flatten().copied().collect();
         needs.sort_unstable();
         needs
-    }
-}
-
-/// The span a quota 限额 counts over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Period {
-    /// A local day.
-    Day,
-    /// Monday to Sunday, as ISO 8601 numbers weeks.
-    IsoWeek,
-    /// A calendar month.
-    Month,
-}
-
-impl Period {
-    /// The window of this period that holds the local `date`: the key of a quota's row.
-    pub fn window(self, date: NaiveDate) -> String {
-        match self {
-            Self::Day => date.to_string(),
-            Self::IsoWeek => {
-                let week = date.iso_week();
-                format!("{}-W{:02}", week.year(), week.week())
-            }
-            Self::Month => format!("{}-{:02}", date.year(), date.month()),
-        }
     }
 }
 
@@ -277,13 +313,41 @@ mod tests {
     }
 
     #[test]
-    fn sunday_and_monday_are_different_iso_weeks_also_across_new_year() {
-        let week = |text: &str| Period::IsoWeek.window(text.parse().unwrap());
-        assert_eq!(week("2026-11-22"), "2026-W47");
-        assert_eq!(week("2026-11-23"), "2026-W48");
-        assert_eq!(week("2027-01-03"), "2026-W53");
-        assert_eq!(week("2027-01-04"), "2027-W01");
-        assert_eq!(Period::Month.window("2026-02-01".parse().unwrap()), "2026-02");
+    fn a_claim_names_each_window_of_a_quota_once_in_the_order_of_locks() {
+        let quota = |key: &str, window: &str, units| QuotaNeed {
+            key: key.into(),
+            window: window.into(),
+            units,
+            limit: 2,
+        };
+        let plain = claim(&[("a", 1, 1)]).unwrap();
+        let sorted = plain.clone().with_quotas([quota("b", "1", 1), quota("a", "2", 1), quota("a", "1", 1)]);
+        let order: Vec<_> =
+            sorted.unwrap().quotas().iter().map(|need| format!("{}{}", need.key, need.window)).collect();
+        assert_eq!(order, ["a1", "a2", "b1"]);
+        assert_eq!(plain.clone().with_quotas([quota("a", "1", 0)]), Err(ClaimError::Nothing));
+        assert_eq!(
+            plain.with_quotas([quota("a", "1", 1), quota("a", "1", 2)]),
+            Err(ClaimError::Twice),
+            "whatever the units"
+        );
+    }
+
+    #[test]
+    fn what_a_claim_holds_already_is_not_asked_for_again() {
+        let moved = claim(&[("a", 1, 1), ("a", 2, 3), ("b", 3, 1)]).unwrap();
+        let held = [Need { stock: stock_id(1), units: 1 }, Need { stock: stock_id(2), units: 1 }];
+        let beyond = moved.beyond(&held);
+        let all: Vec<_> = beyond.values().flatten().copied().collect();
+        assert_eq!(all, [Need { stock: stock_id(2), units: 2 }, Need { stock: stock_id(3), units: 1 }]);
+        assert!(moved.beyond(&moved.needs_by_stock()).is_empty());
+    }
+
+    #[test]
+    fn a_hold_lives_until_just_before_its_expiry() {
+        let at = DateTime::UNIX_EPOCH;
+        assert!(is_live(None, at) && is_live(Some(at), at - chrono::Duration::microseconds(1)));
+        assert!(!is_live(Some(at), at));
     }
 
     proptest! {

@@ -38,6 +38,8 @@ mod m20261122_000042_create_slot;
 mod m20261122_000043_create_claim;
 mod m20261122_000044_create_booking;
 mod m20261122_000045_create_gate_epoch;
+mod m20261124_000101_create_quota;
+mod m20261124_000102_index_claim_expiry;
 mod m20261124_000301_index_audit_actor;
 mod m20261124_000450_create_search_node;
 mod m20261124_000500_create_lineage;
@@ -76,6 +78,8 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261122_000043_create_claim::Migration)),
             Box::new(Whole(m20261122_000044_create_booking::Migration)),
             Box::new(Whole(m20261122_000045_create_gate_epoch::Migration)),
+            Box::new(Whole(m20261124_000101_create_quota::Migration)),
+            Box::new(Whole(m20261124_000102_index_claim_expiry::Migration)),
             Box::new(Whole(m20261124_000301_index_audit_actor::Migration)),
             Box::new(Whole(m20261124_000450_create_search_node::Migration)),
             Box::new(Whole(m20261124_000500_create_lineage::Migration)),

@@ -69,7 +69,7 @@ pub async fn create(
         request,
         answer: &Stored { status: 201, answer: render(&booking) },
         events: &[Event::BookingChanged(booking.id)],
-        refusal: taken,
+        refusal: &taken,
     };
     let booking = &booking;
     app.inventory
@@ -181,6 +181,8 @@ async fn cancel(
         request,
         answer: &Stored { status: 200, answer: render(&cancelled) },
         events: &[Event::BookingChanged(booking.id)],
+        keeps_quota: &|_| false,
+        gone: Code::HoldLapsed,
     };
     let actor = match by {
         CancelledBy::Resident(id) => Actor::Resident(id),
@@ -260,10 +262,11 @@ async fn planned(app: &App, room: RoomId, slot: SlotId) -> Result<Option<Planned
 }
 
 /// How room time says that it is gone.
-fn taken(shortage: Shortage) -> Refusal {
+fn taken(shortage: &Shortage) -> Refusal {
     match shortage {
         Shortage::SoldOut => Code::SlotTaken.into(),
         Shortage::Closed => Code::SlotClosed.into(),
+        Shortage::Quota { .. } => Code::QuotaExhausted.into(),
     }
 }
 

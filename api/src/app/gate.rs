@@ -79,9 +79,15 @@ fn report(app: &App) {
     app.health.set("gate", part);
 }
 
-/// The jobs that keep the gate near SQL.
-pub fn jobs() -> [Job; 2] {
+/// The jobs that end lapsed holds and keep the gate near SQL.
+pub fn jobs() -> [Job; 3] {
     [
+        Job {
+            name: "inventory.lapse",
+            period: Duration::from_secs(1),
+            leased: true,
+            run: |app| Box::pin(app.inventory.lapse_some(&app.db, &app.env)),
+        },
         Job {
             name: "gate.sync",
             period: Duration::from_millis(200),

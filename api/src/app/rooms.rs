@@ -131,7 +131,7 @@ pub async fn slots(
         return Err(Refusal::field("to", "out_of_range", zh, en).into());
     }
     let room = rooms::find_public(app.db.read(), id).await?.ok_or(Code::NotFound)?;
-    let rows = rooms::slots(app.db.read(), id, from, to).await?;
+    let rows = rooms::slots(app.db.read(), id, from, to, now).await?;
     let slots = rows.into_iter().map(|row| {
         let free = u32::try_from(row.free).unwrap_or(0);
         let not_bookable = match room.rules.check_start(row.starts_at, now) {

@@ -1,20 +1,24 @@
-//! Making a claim and giving it back: admission, the one transaction, and telling the gate.
+//! Making a claim: admission, the one transaction, and telling the gate.
 
 use std::{
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use linli_domain::{
-    Event, Refusal,
+    Code, Event, Refusal,
     ids::{ClaimId, StockId},
     inventory::{Claim, KeyDigest, Need, Shortage, Stock, Tag},
 };
 use tokio::runtime::Handle;
 
 use super::{
-    claims::{self, Guard, Short},
-    gate::{Gate, Health, Outcome, Refused, Verdict},
+    changes::{Changes, Guard, Short},
+    claims::{self, Held},
+    gate::{Gate, Health, Lapses, Outcome, Refused, Settled, Verdict},
+    lapse,
     queue::Queue,
     sold_out::{REPEATED, SoldOut},
     states,
@@ -25,6 +29,9 @@ use crate::{
     idempotency::{self, Begun, Request, Stored},
     outbox,
 };
+
+/// What the gate is asked for, by tag.
+pub(super) type Asked = BTreeMap<Tag, Vec<Need>>;
 
 /// Bounds of the engine.
 #[derive(Clone, Copy, Debug)]
@@ -38,11 +45,11 @@ pub struct Inventory {
     pub(super) gate: Arc<dyn Gate>,
     pub(super) loads: Loads,
     sold_out: SoldOut,
-    queue: Queue,
+    pub(super) queue: Queue,
     guard: Guard,
 }
 
-/// A claim to make.
+/// A claim to make, or what a live claim is to hold instead.
 pub struct Order<'a> {
     /// Name of the transaction.
     pub name: &'static str,
@@ -55,21 +62,7 @@ pub struct Order<'a> {
     /// What to look at afterwards, besides the stocks.
     pub events: &'a [Event],
     /// How the context says that there is nothing left.
-    pub refusal: fn(Shortage) -> Refusal,
-}
-
-/// A claim to give back.
-pub struct Return<'a> {
-    /// Name of the transaction.
-    pub name: &'static str,
-    /// Which claim.
-    pub claim: ClaimId,
-    /// The request that must have one effect.
-    pub request: &'a Request,
-    /// What it is answered.
-    pub answer: &'a Stored,
-    /// What to look at afterwards, besides the stocks.
-    pub events: &'a [Event],
+    pub refusal: &'a (dyn Fn(&Shortage) -> Refusal + Sync),
 }
 
 /// What the caller is answered.
@@ -82,8 +75,26 @@ pub struct Answered {
 }
 
 enum Written {
-    Claimed(Vec<Stock>),
+    Claimed(Done),
     Replayed(Stored),
+}
+
+/// What a transaction did, as the gate is told.
+struct Done {
+    stocks: Vec<Stock>,
+    /// What lapsed or was moved away from on the way.
+    gone: Vec<Held>,
+    /// When the next hold on each stock lapses, where something lapsed.
+    lapses: Option<HashMap<StockId, DateTime<Utc>>>,
+}
+
+/// How a claim gets into SQL.
+#[derive(Clone, Copy)]
+enum Mode {
+    /// A new one.
+    Make,
+    /// A live one gives back what it holds and takes what is asked instead.
+    Move,
 }
 
 impl Inventory {
@@ -127,7 +138,8 @@ impl Inventory {
     /// Makes a claim together with the rows it is for, all or nothing.
     ///
     /// `rows` writes the caller's rows into the transaction and hands it back. It runs after the
-    /// idempotency record and before the stocks, which are hot and come last.
+    /// idempotency record and before quotas and stocks, which are hot and come last. A claim with
+    /// `expires_at` is a hold that lapses unless [`Self::confirm`] comes before.
     pub async fn claim<F, Fut>(
         &self,
         db: &Db,
@@ -139,33 +151,58 @@ impl Inventory {
         F: Fn(Tx) -> Fut + Sync,
         Fut: Future<Output = Result<Tx, Error>> + Send,
     {
-        let claim = order.claim;
-        let refused = |shortage| Error::from((order.refusal)(shortage));
-        if let Some(shortage) = self.sold_out.refuses(claim, env.now()) {
+        self.take(db, env, order, rows, order.claim.needs_by_tag(), Mode::Make).await
+    }
+
+    /// Gives a live claim's stocks and quotas back and takes what `order.claim`, under the same id, asks
+    /// for, in one transaction: refused, the claim is what it was.
+    ///
+    /// `own` moves the caller's row and refuses when it is not in a live state. A hold that has lapsed is
+    /// refused with [`Code::HoldLapsed`].
+    pub async fn swap<F, Fut>(&self, db: &Db, env: &Env, order: &Order<'_>, own: F) -> Result<Answered, Error>
+    where
+        F: Fn(Tx) -> Fut + Sync,
+        Fut: Future<Output = Result<Tx, Error>> + Send,
+    {
+        // Read outside the transaction, only to spare the gate what is held already.
+        let held = claims::held(db.read(), order.claim.id).await?;
+        let asked = order.claim.beyond(&held.map(|held| held.plain_needs()).unwrap_or_default());
+        self.take(db, env, order, own, &asked, Mode::Move).await
+    }
+
+    async fn take<F, Fut>(
+        &self,
+        db: &Db,
+        env: &Env,
+        order: &Order<'_>,
+        rows: F,
+        asked: &Asked,
+        mode: Mode,
+    ) -> Result<Answered, Error>
+    where
+        F: Fn(Tx) -> Fut + Sync,
+        Fut: Future<Output = Result<Tx, Error>> + Send,
+    {
+        let digest = order.claim.digest;
+        let refused = |shortage| Error::from((order.refusal)(&shortage));
+        if let Some(shortage) = self.sold_out.refuses(digest, asked, env.now()) {
             metrics::counter!("linli_inventory_refused_total", "by" => "cache").increment(1);
             return Err(refused(shortage));
         }
-        let holds = self.reserve(db, env, claim).await.map_err(refused)?;
+        let holds = self.reserve(db, env, digest, asked).await.map_err(refused)?;
         let _turn = self.queue.enter().await?;
         // Whoever waited without a hold may have been overtaken by the answer.
         if holds.is_empty()
-            && let Some(shortage) = self.sold_out.refuses(claim, env.now())
+            && let Some(shortage) = self.sold_out.refuses(digest, asked, env.now())
         {
             return Err(refused(shortage));
         }
         failpoint::hit("claim.reserved").await;
-        let short = Mutex::new(None);
-        let written = self.write(db, env, order, &rows, &short).await;
-        if matches!(written, Ok(Written::Claimed(_))) {
-            failpoint::hit("claim.after_commit").await;
-        }
-        if let Some(short) = short.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            metrics::counter!("linli_inventory_refused_total", "by" => "sql").increment(1);
-            self.refused_by_sql(db, env, claim, short, &holds).await;
-        }
+        let written = self.write_past_lapsed(db, env, order, &rows, mode, &holds).await;
         match written {
-            Ok(Written::Claimed(stocks)) => {
-                self.settle(claim, holds, &stocks).await;
+            Ok(Written::Claimed(done)) => {
+                failpoint::hit("claim.after_commit").await;
+                self.settle(order.claim, holds, &done).await;
                 failpoint::hit("claim.settled").await;
                 Ok(Answered { stored: order.answer.clone(), replayed: false })
             }
@@ -180,108 +217,106 @@ impl Inventory {
         }
     }
 
+    /// Writes the claim; where lapsed holds were in the way, once more with their end.
+    async fn write_past_lapsed<F, Fut>(
+        &self,
+        db: &Db,
+        env: &Env,
+        order: &Order<'_>,
+        rows: &F,
+        mode: Mode,
+        holds: &Holds,
+    ) -> Result<Written, Error>
+    where
+        F: Fn(Tx) -> Fut + Sync,
+        Fut: Future<Output = Result<Tx, Error>> + Send,
+    {
+        let mut lapsed = Vec::new();
+        loop {
+            let short = Mutex::new(None);
+            let written = self.write(db, env, order, rows, (mode, &lapsed), &short).await;
+            let short = short.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let (Some(short), Err(error)) = (short, &written) else { return written };
+            if lapsed.is_empty() && error.refusal().is_some() {
+                lapsed = lapse::in_the_way(db.read(), order.claim, env.now()).await?;
+                if !lapsed.is_empty() {
+                    continue;
+                }
+            }
+            metrics::counter!("linli_inventory_refused_total", "by" => "sql").increment(1);
+            self.refused_by_sql(db, env, order.claim, &short, holds).await;
+            return written;
+        }
+    }
+
     async fn write<F, Fut>(
         &self,
         db: &Db,
         env: &Env,
         order: &Order<'_>,
         rows: &F,
+        (mode, lapsed): (Mode, &Vec<ClaimId>),
         short: &Mutex<Option<Short>>,
     ) -> Result<Written, Error>
     where
         F: Fn(Tx) -> Fut + Sync,
         Fut: Future<Output = Result<Tx, Error>> + Send,
     {
-        let needs = &order.claim.needs_by_stock();
-        let events = &events(order.events, needs.iter().map(|need| need.stock));
-        db.in_tx(order.name, |tx| async move {
+        let claim = order.claim;
+        let needs = &claim.needs_by_stock();
+        db.in_tx(order.name, |mut tx| async move {
             if let Begun::Replay(stored) = idempotency::begin(&tx, env, order.request, order.answer).await? {
                 return tx.commit(Written::Replayed(stored)).await;
             }
-            claims::insert(tx.conn(), env, order.claim).await?;
-            let tx = rows(tx).await?;
-            outbox::emit(tx.conn(), env, events).await?;
-            match claims::take(tx.conn(), needs, self.guard).await? {
+            let ended = lapse::end(tx.conn(), env, lapsed).await?;
+            let mut events = order.events.to_vec();
+            events.extend(ended.iter().map(|(id, _)| Event::ClaimLapsed(*id)));
+            let mut gone: Vec<Held> = ended.into_iter().map(|(_, held)| held).collect();
+            match mode {
+                Mode::Make => {
+                    claims::insert(tx.conn(), env, claim).await?;
+                    tx = rows(tx).await?;
+                }
+                Mode::Move => {
+                    tx = rows(tx).await?;
+                    let held = claims::replace(tx.conn(), env, claim).await?;
+                    gone.push(held.ok_or(Code::HoldLapsed)?);
+                }
+            }
+            let changes = Changes::default().take(needs, claim.quotas()).give_back(&gone);
+            events.extend(changes.stocks().map(Event::GateSync));
+            outbox::emit(tx.conn(), env, &events).await?;
+            match changes.apply(tx.conn(), self.guard).await? {
                 Ok(stocks) => {
+                    let lapses = match lapsed.is_empty() {
+                        true => None,
+                        false => Some(lapse::next(tx.conn(), changes.stocks()).await?),
+                    };
                     failpoint::hit("claim.before_commit").await;
-                    tx.commit(Written::Claimed(stocks)).await
+                    tx.commit(Written::Claimed(Done { stocks, gone, lapses })).await
                 }
                 Err(refused) => {
+                    let refusal = (order.refusal)(&refused.shortage);
                     *short.lock().unwrap_or_else(PoisonError::into_inner) = Some(refused);
-                    Err((order.refusal)(refused.shortage).into())
+                    Err(refusal.into())
                 }
             }
         })
         .await
     }
 
-    /// Gives a live claim back.
-    ///
-    /// `own` moves the caller's row out of its live state, and refuses when it is not in one.
-    pub async fn release<F, Fut>(
-        &self,
-        db: &Db,
-        env: &Env,
-        order: &Return<'_>,
-        own: F,
-    ) -> Result<Answered, Error>
-    where
-        F: Fn(Tx) -> Fut + Sync,
-        Fut: Future<Output = Result<Tx, Error>> + Send,
-    {
-        let _turn = self.queue.enter().await?;
-        let own = &own;
-        let released = db
-            .in_tx(order.name, |tx| async move {
-                if let Begun::Replay(stored) =
-                    idempotency::begin(&tx, env, order.request, order.answer).await?
-                {
-                    return tx.commit(Err(stored)).await;
-                }
-                let tx = own(tx).await?;
-                let held = claims::held(tx.conn(), order.claim).await?;
-                let held = held.ok_or_else(|| Error::internal("giving back", "the claim is not live"))?;
-                if !claims::end(tx.conn(), env, order.claim).await? {
-                    return Err(Error::internal("giving back", "the claim ended twice"));
-                }
-                let events = events(order.events, held.needs.iter().map(|(_, need)| need.stock));
-                outbox::emit(tx.conn(), env, &events).await?;
-                let needs: Vec<Need> = held.needs.iter().map(|(_, need)| *need).collect();
-                let stocks = claims::give_back(tx.conn(), &needs).await?;
-                failpoint::hit("release.before_commit").await;
-                tx.commit(Ok((held, stocks))).await
-            })
-            .await?;
-        let (held, stocks) = match released {
-            Ok(released) => released,
-            Err(stored) => return Ok(Answered { stored, replayed: true }),
-        };
-        failpoint::hit("release.after_commit").await;
-        for stock in &stocks {
-            self.sold_out.forget(stock.id);
-        }
-        let mut tags: Vec<&Tag> = held.needs.iter().map(|(tag, _)| tag).collect();
-        tags.dedup();
-        for tag in tags {
-            let here = |stock: &Stock| held.needs.iter().any(|(t, need)| t == tag && need.stock == stock.id);
-            let stocks: Vec<_> = stocks.iter().filter(|stock| here(stock)).copied().collect();
-            self.gate.settle(tag, held.digest, Outcome::Released, &stocks).await;
-        }
-        Ok(Answered { stored: order.answer.clone(), replayed: false })
-    }
-
     /// Asks the gate tag by tag, in their order; a refusal lets go of what was held.
-    async fn reserve(&self, db: &Db, env: &Env, claim: &Claim) -> Result<Holds, Shortage> {
-        let mut holds = Holds { gate: Arc::clone(&self.gate), digest: claim.digest, tags: Vec::new() };
-        for (tag, needs) in claim.needs_by_tag() {
-            match self.ask(db, env, tag, claim.digest, needs).await {
+    async fn reserve(&self, db: &Db, env: &Env, digest: KeyDigest, asked: &Asked) -> Result<Holds, Shortage> {
+        let mut holds = Holds { gate: Arc::clone(&self.gate), digest, tags: Vec::new() };
+        for (tag, needs) in asked {
+            match self.ask(db, env, tag, digest, needs).await {
                 Verdict::Granted => holds.tags.push(tag.clone()),
                 // The answer is in SQL, whatever the other tags would say.
                 Verdict::Known => break,
                 Verdict::Lapsed | Verdict::Cold | Verdict::Unavailable => {}
                 Verdict::Refused(refused) => {
                     metrics::counter!("linli_inventory_refused_total", "by" => "gate").increment(1);
-                    let shortage = refused.shortage;
+                    let shortage = refused.shortage.clone();
                     self.sold_out.remember(refused);
                     holds.void().await;
                     return Err(shortage);
@@ -307,38 +342,70 @@ impl Inventory {
         }
     }
 
-    async fn settle(&self, claim: &Claim, mut holds: Holds, stocks: &[Stock]) {
+    async fn settle(&self, claim: &Claim, mut holds: Holds, done: &Done) {
+        for held in &done.gone {
+            self.let_go(held, &done.stocks, done.lapses.as_ref()).await;
+        }
         for (tag, needs) in claim.needs_by_tag() {
-            let here = |stock: &Stock| needs.iter().any(|need| need.stock == stock.id);
-            let stocks: Vec<_> = stocks.iter().filter(|stock| here(stock)).copied().collect();
-            self.gate.settle(tag, claim.digest, Outcome::Committed, &stocks).await;
+            let here = |stock: &&Stock| needs.iter().any(|need| need.stock == stock.id);
+            let settled = done.stocks.iter().filter(here).map(|stock| Settled {
+                stock: *stock,
+                lapses: match (&done.lapses, claim.expires_at) {
+                    (Some(next), _) => Lapses::At(next.get(&stock.id).copied()),
+                    (None, Some(at)) => Lapses::NotAfter(at),
+                    (None, None) => Lapses::AsBefore,
+                },
+            });
+            let settled: Vec<_> = settled.collect();
+            self.gate.settle(tag, claim.digest, Outcome::Committed, &settled).await;
         }
         holds.tags.clear();
     }
 
+    /// Tells cache and gate that a claim does not hold what it held.
+    pub(super) async fn let_go(
+        &self,
+        held: &Held,
+        stocks: &[Stock],
+        next: Option<&HashMap<StockId, DateTime<Utc>>>,
+    ) {
+        for (_, need) in &held.needs {
+            self.sold_out.forget(need.stock);
+        }
+        let mut tags: Vec<&Tag> = held.needs.iter().map(|(tag, _)| tag).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        for tag in tags {
+            let here = |stock: &&Stock| held.needs.iter().any(|(t, need)| t == tag && need.stock == stock.id);
+            let settled = stocks.iter().filter(here).map(|stock| Settled {
+                stock: *stock,
+                lapses: next.map_or(Lapses::AsBefore, |next| Lapses::At(next.get(&stock.id).copied())),
+            });
+            let settled: Vec<_> = settled.collect();
+            self.gate.settle(tag, held.digest, Outcome::Released, &settled).await;
+        }
+    }
+
     /// SQL said no: the cache repeats it, and a gate that had said yes is not believed any more.
-    async fn refused_by_sql(&self, db: &Db, env: &Env, claim: &Claim, short: Short, holds: &Holds) {
+    async fn refused_by_sql(&self, db: &Db, env: &Env, claim: &Claim, short: &Short, holds: &Holds) {
+        // A quota is not the gate's knowledge.
+        let Some(stock) = short.stock else { return };
         for tag in &holds.tags {
             self.gate.forget(tag).await;
         }
-        if self.sold_out.refuses(claim, env.now()).is_some() {
+        if self.sold_out.refuses(claim.digest, claim.needs_by_tag(), env.now()).is_some() {
             return;
         }
-        let Ok(states) = states::of_ids(db.read(), &[short.stock]).await else { return };
+        let Ok(states) = states::of_ids(db.read(), &[stock]).await else { return };
         let Some(state) = states.into_values().flatten().next() else { return };
         self.sold_out.remember(Refused {
-            stock: short.stock,
-            shortage: short.shortage,
+            stock,
+            shortage: short.shortage.clone(),
             free: state.stock.free(),
             lapses_at: state.lapses_at,
             known: state.live,
         });
     }
-}
-
-/// The caller's events and one `gate.sync` for each stock.
-fn events(own: &[Event], stocks: impl Iterator<Item = StockId>) -> Vec<Event> {
-    own.iter().copied().chain(stocks.map(Event::GateSync)).collect()
 }
 
 /// Holds of a claim that is under way. Whoever drops them gives them back, also when the client

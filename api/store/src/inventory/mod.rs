@@ -5,7 +5,7 @@
 //!                                │ granted (a hold) · known · lapsed · cold · away
 //!                                ▼
 //!                              queue ─► one SQL transaction, locks always in this order:
-//!                                idempotency row → own row → inserts → stocks by id → COMMIT
+//!                                idempotency row → own row → inserts → quotas by key → stocks by id → COMMIT
 //!                                ▼
 //!                              gate.settle, absolute
 //! ```
@@ -14,21 +14,26 @@
 //! every instant and under every fault. SQL alone keeps it: the conditional update and the CHECK.
 //! The gate, the cache and the queue only keep a rush away from SQL.
 
+mod changes;
 mod claims;
 mod engine;
+mod entities;
 pub mod gate;
+mod lapse;
 mod queue;
+mod release;
 mod repair;
 mod sold_out;
 mod states;
 mod upkeep;
 
 pub use self::{
-    claims::{claim, claim_stock, stock},
-    engine::{Answered, Inventory, InventoryOptions, Order, Return},
+    engine::{Answered, Inventory, InventoryOptions, Order},
+    entities::{claim, claim_quota, claim_stock, quota, stock},
+    release::{Confirm, Return},
     repair::repair,
     states::of_stocks,
-    upkeep::{Divergence, divergence_of_claims, gate_epoch},
+    upkeep::{Divergence, QuotaDivergence, divergence_of_claims, divergence_of_quotas, gate_epoch},
 };
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use linli_domain::{Event, ids::StockId};
 use sea_orm::{ConnectionTrait, DbErr, QuerySelect, Statement, entity::prelude::*};
 
-use super::claims::stock;
+use super::entities::stock;
 use crate::{Db, Env, Error, outbox};
 
 /// Sets `used` to what the live claims hold; `false` where they agree by now, or hold more than

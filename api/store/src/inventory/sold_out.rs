@@ -12,10 +12,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use linli_domain::{
     ids::StockId,
-    inventory::{Claim, Shortage},
+    inventory::{KeyDigest, Shortage},
 };
 
-use super::gate::Refused;
+use super::{engine::Asked, gate::Refused};
 
 /// How long a refusal is repeated, unless the configuration says otherwise.
 pub(super) const REPEATED: Duration = Duration::from_millis(200);
@@ -44,20 +44,20 @@ impl SoldOut {
         Self { shards: Default::default(), hasher: RandomState::new(), repeated }
     }
 
-    /// The refusal to repeat to `claim`, if there is one.
-    pub(super) fn refuses(&self, claim: &Claim, now: DateTime<Utc>) -> Option<Shortage> {
+    /// The refusal to repeat to the request `digest`, if there is one.
+    pub(super) fn refuses(&self, digest: KeyDigest, asked: &Asked, now: DateTime<Utc>) -> Option<Shortage> {
         let mut shortage = None;
-        for need in claim.needs_by_tag().values().flatten() {
+        for need in asked.values().flatten() {
             let shard = self.shard(need.stock);
             let Some(Entry { until, refused }) = shard.get(&need.stock) else { continue };
             if Instant::now() >= *until || refused.lapses_at.is_some_and(|at| at <= now) {
                 continue;
             }
-            if refused.known.contains(&claim.digest) {
+            if refused.known.contains(&digest) {
                 return None;
             }
             if refused.shortage == Shortage::Closed || refused.free < need.units {
-                shortage = Some(refused.shortage);
+                shortage = Some(refused.shortage.clone());
             }
         }
         shortage
@@ -93,13 +93,13 @@ impl SoldOut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use linli_domain::inventory::{KeyDigest, Need, Tag};
+    use linli_domain::inventory::{Need, Tag};
     use uuid::Uuid;
 
-    fn claim(digest: u8, units: u32) -> Claim {
+    fn refuses(cache: &SoldOut, digest: u8, units: u32, now: DateTime<Utc>) -> Option<Shortage> {
         let need = Need { stock: Uuid::from_u128(1).into(), units };
-        let tag = Tag::from("t".to_owned());
-        Claim::new(Uuid::from_u128(9).into(), "p".into(), KeyDigest([digest; 16]), [(tag, need)]).unwrap()
+        let asked = Asked::from([(Tag::from("t".to_owned()), vec![need])]);
+        cache.refuses(KeyDigest([digest; 16]), &asked, now)
     }
 
     fn refused(free: u32, known: u8, lapses_at: Option<DateTime<Utc>>) -> Refused {
@@ -111,19 +111,19 @@ mod tests {
     fn repeats_a_refusal_but_not_to_its_holder_nor_after_a_lapse_nor_for_long() {
         let now = DateTime::UNIX_EPOCH;
         let cache = SoldOut::new(REPEATED);
-        assert_eq!(cache.refuses(&claim(1, 1), now), None);
+        assert_eq!(refuses(&cache, 1, 1, now), None);
         cache.remember(refused(1, 7, Some(now + chrono::Duration::seconds(5))));
-        assert_eq!(cache.refuses(&claim(1, 2), now), Some(Shortage::SoldOut));
-        assert_eq!(cache.refuses(&claim(1, 1), now), None, "one unit is free");
-        assert_eq!(cache.refuses(&claim(7, 2), now), None, "a retry wins over a refusal");
-        assert_eq!(cache.refuses(&claim(1, 2), now + chrono::Duration::seconds(5)), None);
+        assert_eq!(refuses(&cache, 1, 2, now), Some(Shortage::SoldOut));
+        assert_eq!(refuses(&cache, 1, 1, now), None, "one unit is free");
+        assert_eq!(refuses(&cache, 7, 2, now), None, "a retry wins over a refusal");
+        assert_eq!(refuses(&cache, 1, 2, now + chrono::Duration::seconds(5)), None);
         cache.forget(Uuid::from_u128(1).into());
-        assert_eq!(cache.refuses(&claim(1, 2), now), None);
+        assert_eq!(refuses(&cache, 1, 2, now), None);
         cache.remember(refused(0, 7, None));
         std::thread::sleep(REPEATED);
-        assert_eq!(cache.refuses(&claim(1, 2), now), None);
+        assert_eq!(refuses(&cache, 1, 2, now), None);
         let off = SoldOut::new(Duration::ZERO);
         off.remember(refused(0, 7, None));
-        assert_eq!(off.refuses(&claim(1, 2), now), None);
+        assert_eq!(refuses(&off, 1, 2, now), None);
     }
 }

@@ -10,7 +10,8 @@ use linli_domain::{
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, JoinType, QuerySelect, entity::prelude::*};
 
 use super::{
-    claims::{claim, claim_stock, stock, to_u32},
+    changes::to_u32,
+    entities::{claim, claim_stock, stock},
     gate::StockState,
 };
 

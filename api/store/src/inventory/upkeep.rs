@@ -93,6 +93,28 @@ pub async fn divergence_of_claims(conn: &impl ConnectionTrait) -> Result<Vec<Div
     Divergence::find_by_statement(statement).all(conn).await
 }
 
+/// A window of a quota whose `used` is not what claims took and did not give back.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct QuotaDivergence {
+    /// Which rule counts whom.
+    pub key: String,
+    /// Which window of it.
+    pub window: String,
+    /// What its row says.
+    pub used: i32,
+    /// What claims count.
+    pub claimed: i64,
+}
+
+/// Looks for quotas whose `used` is not what claims count. Empty, or a defect.
+pub async fn divergence_of_quotas(conn: &impl ConnectionTrait) -> Result<Vec<QuotaDivergence>, DbErr> {
+    const SQL: &str = r#"SELECT q."key", q."window", q.used, CAST(COALESCE(SUM(c.units), 0) AS bigint) AS claimed
+         FROM quota q LEFT JOIN claim_quota c ON c."key" = q."key" AND c."window" = q."window"
+         GROUP BY q."key", q."window", q.used HAVING q.used <> COALESCE(SUM(c.units), 0)"#;
+    let statement = Statement::from_string(conn.get_database_backend(), SQL);
+    QuotaDivergence::find_by_statement(statement).all(conn).await
+}
+
 impl Inventory {
     /// Tells the gate what SQL has of every stock of a tag.
     pub(super) async fn load(&self, db: &Db, tag: &Tag) -> Result<(), Error> {

@@ -80,6 +80,26 @@ impl Outcome {
     }
 }
 
+/// When the first hold on a stock lapses, as a settle knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapses {
+    /// What the gate believes stays.
+    AsBefore,
+    /// Then at the latest: one more hold lives there.
+    NotAfter(DateTime<Utc>),
+    /// Exactly then, or never.
+    At(Option<DateTime<Utc>>),
+}
+
+/// A stock as a transaction left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The row.
+    pub stock: Stock,
+    /// When the first hold on it lapses.
+    pub lapses: Lapses,
+}
+
 /// The gate could not be reached; the caller may try again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the gate does not answer")]
@@ -106,7 +126,7 @@ pub trait Gate: Send + Sync {
     async fn reserve(&self, tag: &Tag, digest: KeyDigest, needs: &[Need], now: DateTime<Utc>) -> Verdict;
 
     /// Ends the hold `digest` and tells the numbers the transaction returned. Best effort.
-    async fn settle(&self, tag: &Tag, digest: KeyDigest, outcome: Outcome, stocks: &[Stock]);
+    async fn settle(&self, tag: &Tag, digest: KeyDigest, outcome: Outcome, stocks: &[Settled]);
 
     /// Loads a cold tag under the current epoch.
     async fn load(&self, tag: &Tag, states: &[StockState]) -> Result<(), Away>;

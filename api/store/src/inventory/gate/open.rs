@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linli_domain::inventory::{KeyDigest, Need, Stock, Tag};
 
-use super::{Away, Gate, Health, NodeRun, Outcome, StockState, Verdict};
+use super::{Away, Gate, Health, NodeRun, Outcome, Settled, StockState, Verdict};
 
 /// Admits everyone and remembers nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,7 +16,7 @@ impl Gate for OpenGate {
         Verdict::Unavailable
     }
 
-    async fn settle(&self, _: &Tag, _: KeyDigest, _: Outcome, _: &[Stock]) {}
+    async fn settle(&self, _: &Tag, _: KeyDigest, _: Outcome, _: &[Settled]) {}
 
     async fn load(&self, _: &Tag, _: &[StockState]) -> Result<(), Away> {
         Ok(())

@@ -28,7 +28,9 @@ use redis::{
 };
 use tokio::sync::OnceCell;
 
-use super::{Away, Gate, Health, NodeRun, Outcome, Refused, StockState, Verdict, circuit::Circuit};
+use super::{
+    Away, Gate, Health, Lapses, NodeRun, Outcome, Refused, Settled, StockState, Verdict, circuit::Circuit,
+};
 
 /// How long a loaded tag is believed before it is loaded again.
 const KEEP: Duration = Duration::from_mins(15);
@@ -219,16 +221,23 @@ impl Gate for RedisGate {
         }
     }
 
-    async fn settle(&self, tag: &Tag, digest: KeyDigest, outcome: Outcome, stocks: &[Stock]) {
+    async fn settle(&self, tag: &Tag, digest: KeyDigest, outcome: Outcome, stocks: &[Settled]) {
         let mut invocation = self.on(&self.scripts.settle, tag);
         invocation.arg(digest.to_string()).arg(outcome.as_str());
-        for stock in stocks {
+        for Settled { stock, lapses } in stocks {
+            let (how, lapses_ms) = match lapses {
+                Lapses::AsBefore => ("as_before", 0),
+                Lapses::NotAfter(at) => ("not_after", at.timestamp_millis()),
+                Lapses::At(at) => ("at", at.map_or(0, |at| at.timestamp_millis())),
+            };
             invocation
                 .arg(stock.id.0.simple().to_string())
                 .arg(stock.capacity)
                 .arg(stock.used)
                 .arg(u8::from(stock.open))
-                .arg(stock.version);
+                .arg(stock.version)
+                .arg(how)
+                .arg(lapses_ms);
         }
         // A settle that is lost is made good by `gate.sync` and by the hold's expiry.
         let _ = self.run("settle", &invocation, self.options.timeout).await;

@@ -1,5 +1,6 @@
 //! The engine under races and faults, on both databases and behind both gates.
 
+mod holds;
 mod model;
 mod races;
 
@@ -20,7 +21,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Answered, Inventory, InventoryOptions, Order, Return, divergence_of_claims,
+    Answered, Confirm, Inventory, InventoryOptions, Order, Return, divergence_of_claims,
+    divergence_of_quotas,
     gate::{Gate, OpenGate, RedisGate, RedisGateOptions},
     stock,
 };
@@ -69,18 +71,37 @@ impl Bench {
 
     /// Claims `needs` under `key`; the answer names the claim.
     async fn claim(&self, key: &str, tag: &str, needs: &[(StockId, u32)]) -> Result<Answered, Error> {
-        let id: ClaimId = self.env.id();
+        self.make(key, &self.claim_of(key, tag, needs)).await
+    }
+
+    fn claim_of(&self, key: &str, tag: &str, needs: &[(StockId, u32)]) -> Claim {
         let needs = needs.iter().map(|&(stock, units)| (Tag::from(tag.to_owned()), Need { stock, units }));
-        let claim = Claim::new(id, "resident:1".to_owned(), digest(key), needs).unwrap();
-        let order = Order {
-            name: "test.claim",
-            claim: &claim,
-            request: &request(key, "test.claim"),
-            answer: &Stored { status: 201, answer: json!({ "id": id }) },
-            events: &[],
-            refusal,
-        };
+        Claim::new(self.env.id(), "resident:1".to_owned(), digest(key), needs).unwrap()
+    }
+
+    async fn make(&self, key: &str, claim: &Claim) -> Result<Answered, Error> {
+        let (request, answer) = (request(key, "test.claim"), answer(claim.id));
+        let order = order(claim, &request, &answer);
         self.inventory.claim(&self.db, &self.env, &order, |tx| async move { Ok(tx) }).await
+    }
+
+    /// Moves the claim that `moved` names to what `moved` asks for.
+    async fn swap(&self, key: &str, moved: &Claim) -> Result<Answered, Error> {
+        let (request, answer) = (request(key, "test.swap"), answer(moved.id));
+        let order = order(moved, &request, &answer);
+        self.inventory.swap(&self.db, &self.env, &order, |tx| async move { Ok(tx) }).await
+    }
+
+    async fn confirm(&self, key: &str, claim: ClaimId) -> Result<Answered, Error> {
+        let order = Confirm {
+            name: "test.confirm",
+            claim,
+            request: &request(key, "test.confirm"),
+            answer: &answer(claim),
+            events: &[],
+            gone: Code::HoldLapsed,
+        };
+        self.inventory.confirm(&self.db, &self.env, &order, |tx| async move { Ok(tx) }).await
     }
 
     async fn release(&self, key: &str, claim: ClaimId) -> Result<Answered, Error> {
@@ -88,8 +109,10 @@ impl Bench {
             name: "test.release",
             claim,
             request: &request(key, "test.release"),
-            answer: &Stored { status: 200, answer: json!({ "id": claim }) },
+            answer: &answer(claim),
             events: &[],
+            keeps_quota: &|_| false,
+            gone: Code::HoldLapsed,
         };
         self.inventory.release(&self.db, &self.env, &order, |tx| async move { Ok(tx) }).await
     }
@@ -109,7 +132,9 @@ impl Bench {
     async fn oversold(&self) -> bool {
         let rows = stock::Entity::find().all(self.db.read()).await.unwrap();
         let beyond = rows.iter().any(|row| row.used < 0 || row.used > row.capacity);
-        beyond || !divergence_of_claims(self.db.read()).await.unwrap().is_empty()
+        beyond
+            || !divergence_of_claims(self.db.read()).await.unwrap().is_empty()
+            || !divergence_of_quotas(self.db.read()).await.unwrap().is_empty()
     }
 
     async fn run(&self, sql: &str) {
@@ -117,10 +142,21 @@ impl Bench {
     }
 }
 
-fn refusal(shortage: Shortage) -> Refusal {
+fn answer(claim: ClaimId) -> Stored {
+    Stored { status: 200, answer: json!({ "id": claim }) }
+}
+
+fn order<'a>(claim: &'a Claim, request: &'a Request, answer: &'a Stored) -> Order<'a> {
+    Order { name: "test.claim", claim, request, answer, events: &[], refusal: &refusal }
+}
+
+fn refusal(shortage: &Shortage) -> Refusal {
     match shortage {
         Shortage::SoldOut => Code::SoldOut.into(),
         Shortage::Closed => Code::SlotClosed.into(),
+        Shortage::Quota { used, limit, .. } => {
+            Refusal::new(Code::QuotaExhausted).with_extra("used", *used).with_extra("limit", *limit)
+        }
     }
 }
 

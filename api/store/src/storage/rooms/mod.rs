@@ -105,19 +105,26 @@ pub struct SlotRow {
     pub free: i32,
 }
 
-/// The slots of a room from `from` to `to` (both included), with what is free, as SQL has it now.
+/// The slots of a room from `from` to `to` (both included), with what is free at `now`.
+///
+/// A hold that has lapsed is free, whether or not somebody has ended it yet: a claim would.
 pub async fn slots(
     conn: &impl ConnectionTrait,
     room: RoomId,
     from: NaiveDate,
     to: NaiveDate,
+    now: DateTime<Utc>,
 ) -> Result<Vec<SlotRow>, DbErr> {
-    const SQL: &str = "SELECT slot.id, slot.starts_at, slot.ends_at, \
-           MIN(CASE WHEN stock.open THEN stock.capacity - stock.used ELSE 0 END) AS free \
+    const SQL: &str = "SELECT slot.id, slot.starts_at, slot.ends_at, MIN(CASE WHEN stock.open \
+           THEN stock.capacity - stock.used + COALESCE(lapsed.units, 0) ELSE 0 END) AS free \
          FROM slot JOIN slot_cell ON slot_cell.slot_id = slot.id JOIN stock ON stock.id = slot_cell.stock_id \
+         LEFT JOIN (SELECT claim_stock.stock_id, CAST(SUM(claim_stock.units) AS integer) AS units \
+           FROM claim JOIN claim_stock ON claim_stock.claim_id = claim.id \
+           WHERE claim.ended_at IS NULL AND claim.expires_at <= $4 GROUP BY claim_stock.stock_id) lapsed \
+           ON lapsed.stock_id = stock.id \
          WHERE slot.room_id = $1 AND slot.on_date >= $2 AND slot.on_date <= $3 \
          GROUP BY slot.id, slot.starts_at, slot.ends_at ORDER BY slot.starts_at, slot.ends_at";
-    let values: [sea_orm::Value; 3] = [room.0.into(), from.into(), to.into()];
+    let values: [sea_orm::Value; 4] = [room.0.into(), from.into(), to.into(), now.into()];
     let statement = Statement::from_sql_and_values(conn.get_database_backend(), SQL, values);
     SlotRow::find_by_statement(statement).all(conn).await
 }

@@ -1,17 +1,22 @@
 -- Ends a hold and tells the absolute numbers its transaction returned. An older version loses.
 -- ARGV: epoch, digest, outcome (committed | released | void),
---       then stock, capacity, used, open, version for each stock.
+--       then stock, capacity, used, open, version, how, lapses_at_ms for each stock; how the last is meant:
+--       as_before (nothing is known), not_after (one more hold lapses then), at (the first of all does).
 if not loaded() then return 0 end
 local digest, outcome = ARGV[2], ARGV[3]
 drop(digest)
-for i = 4, #ARGV, 5 do
+for i = 4, #ARGV, 7 do
   local id = ARGV[i]
   local stock = read(id)
   -- A stock the tag does not hold comes with `gate.sync`.
   if stock then
     if tonumber(ARGV[i + 4]) > stock.version then
+      local lapses, how, at = stock.lapses, ARGV[i + 5], ARGV[i + 6]
+      if how == 'at' or (how == 'not_after' and (lapses == '0' or tonumber(at) < tonumber(lapses))) then
+        lapses = at
+      end
       redis.call('HSET', tag, 'stock:' .. id,
-        table.concat({ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], stock.lapses}, ' '))
+        table.concat({ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], lapses}, ' '))
     end
     local live = without(redis.call('HGET', tag, 'live:' .. id) or '', digest)
     if outcome == 'committed' then live = live .. digest .. ',' end

@@ -30,6 +30,10 @@ fn stock(n: u128, capacity: u32, used: u32, version: i64) -> Stock {
     Stock { id: Uuid::from_u128(n).into(), capacity, used, open: true, version }
 }
 
+fn settled(stock: Stock) -> Settled {
+    Settled { stock, lapses: Lapses::AsBefore }
+}
+
 fn state(stock: Stock, live: &[u8]) -> StockState {
     StockState { stock, lapses_at: None, live: live.iter().map(|n| digest(*n)).collect() }
 }
@@ -79,16 +83,16 @@ async fn settle_is_absolute_a_retry_is_known_and_an_older_version_loses() {
     let gate = gate_on(&server).await;
     gate.load(&tag(), &[state(stock(1, 2, 0, 1), &[])]).await.unwrap();
     assert_eq!(reserve(&gate, 1, &[need(1, 2)]).await, Verdict::Granted);
-    gate.settle(&tag(), digest(1), Outcome::Committed, &[stock(1, 2, 2, 2)]).await;
+    gate.settle(&tag(), digest(1), Outcome::Committed, &[settled(stock(1, 2, 2, 2))]).await;
     assert_eq!(reserve(&gate, 1, &[need(1, 2)]).await, Verdict::Known);
     assert_eq!(refused(reserve(&gate, 2, &[need(1, 1)]).await).known, [digest(1)]);
 
     // A late word of an older state changes nothing.
-    gate.settle(&tag(), digest(9), Outcome::Void, &[stock(1, 2, 0, 1)]).await;
+    gate.settle(&tag(), digest(9), Outcome::Void, &[settled(stock(1, 2, 0, 1))]).await;
     gate.sync(&tag(), &[state(stock(1, 2, 0, 1), &[])]).await.unwrap();
     assert_eq!(refused(reserve(&gate, 2, &[need(1, 1)]).await).free, 0);
 
-    gate.settle(&tag(), digest(1), Outcome::Released, &[stock(1, 2, 0, 3)]).await;
+    gate.settle(&tag(), digest(1), Outcome::Released, &[settled(stock(1, 2, 0, 3))]).await;
     assert_eq!(reserve(&gate, 2, &[need(1, 2)]).await, Verdict::Granted);
     assert_eq!(gate.dump(&tag()).await.unwrap().unwrap(), [stock(1, 2, 0, 3)]);
 }

@@ -1,0 +1,138 @@
+//! The rows of the engine.
+
+/// The stock table.
+pub mod stock {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "stock")]
+    pub struct Model {
+        /// Id.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Unit of loading in the gate.
+        pub tag: String,
+        /// What runs out: `room_cell`.
+        pub subject: String,
+        /// Units there are.
+        pub capacity: i32,
+        /// Units that live claims hold.
+        pub used: i32,
+        /// Whether it may be claimed.
+        pub open: bool,
+        /// Grows with every change.
+        pub version: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The claim table.
+pub mod claim {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "claim")]
+    pub struct Model {
+        /// Id, which is also the id of what it is for.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Who claims.
+        pub principal: String,
+        /// Names it to the gate.
+        pub digest: String,
+        /// When it was made.
+        pub created_at: DateTimeUtc,
+        /// When it lapses by itself, if it does.
+        pub expires_at: Option<DateTimeUtc>,
+        /// When it was given back; a claim without is live.
+        pub ended_at: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What a claim holds of each stock.
+pub mod claim_stock {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "claim_stock")]
+    pub struct Model {
+        /// Which claim.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub claim_id: Uuid,
+        /// Which stock.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub stock_id: Uuid,
+        /// How many units.
+        pub units: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The quota table.
+pub mod quota {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "quota")]
+    pub struct Model {
+        /// Which rule counts whom.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        /// Which window of it.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub window: String,
+        /// Units that claims took and did not give back.
+        pub used: i32,
+        /// The limit the last admitted claim was judged by.
+        pub allowed: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What a claim took of each quota; gone when it was given back.
+pub mod claim_quota {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "claim_quota")]
+    pub struct Model {
+        /// Which claim.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub claim_id: Uuid,
+        /// Which rule counts whom.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        /// Which window of it.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub window: String,
+        /// How many units.
+        pub units: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -115,14 +115,14 @@ async fn sync(app: &App, events: Vec<Event>) -> Result<(), Error> {
     if stocks.is_empty() {
         return Ok(());
     }
-    app.inventory.sync(&app.db, &stocks.into_iter().collect::<Vec<_>>()).await
+    app.inventory.sync(&app.db, &app.env, &stocks.into_iter().collect::<Vec<_>>()).await
 }
 
 /// Compares every loaded tag from today on with SQL, for what no event told.
 async fn reconcile(app: &App) -> Result<bool, Error> {
     let today = local_date(app.env.now());
     for tag in rooms::any_tags_from(app.db.read(), today).await? {
-        let repaired = app.inventory.reconcile(&app.db, &tag).await?;
+        let repaired = app.inventory.reconcile(&app.db, &app.env, &tag).await?;
         if repaired > 0 {
             tracing::warn!(
                 gate.tag = tag.as_str(),

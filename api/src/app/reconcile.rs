@@ -118,7 +118,8 @@ async fn gate(app: &App, repair: bool) -> Result<Vec<Divergence>, Error> {
     app.inventory.keep_epoch(&app.db, &app.env).await?;
     let mut suspects: Vec<(Tag, HashSet<StockId>)> = Vec::new();
     for tag in rooms::any_tags_from(app.db.read(), local_date(app.env.now())).await? {
-        let differing: HashSet<_> = app.inventory.differing(&app.db, &tag).await?.into_iter().collect();
+        let differing: HashSet<_> =
+            app.inventory.differing(&app.db, &app.env, &tag).await?.into_iter().collect();
         if !differing.is_empty() {
             suspects.push((tag, differing));
         }
@@ -128,13 +129,13 @@ async fn gate(app: &App, repair: bool) -> Result<Vec<Divergence>, Error> {
     }
     let mut found = Vec::new();
     for (tag, before) in suspects {
-        let differing = app.inventory.differing(&app.db, &tag).await?;
+        let differing = app.inventory.differing(&app.db, &app.env, &tag).await?;
         let count = differing.iter().filter(|stock| before.contains(stock)).count();
         if count == 0 {
             continue;
         }
         if repair {
-            app.inventory.reconcile(&app.db, &tag).await?;
+            app.inventory.reconcile(&app.db, &app.env, &tag).await?;
         }
         let text = format!("says of {count} stocks what the tables do not say");
         found.push(Divergence {

@@ -189,7 +189,16 @@ impl Inventory {
             metrics::counter!("linli_inventory_refused_total", "by" => "cache").increment(1);
             return Err(refused(shortage));
         }
-        let holds = self.reserve(db, env, digest, asked).await.map_err(refused)?;
+        let holds = match self.reserve(db, env, digest, asked).await {
+            Ok(holds) => holds,
+            Err(Refused { shortage, partial: false, .. }) => return Err(refused(shortage)),
+            Err(Refused { shortage, .. }) => {
+                return match idempotency::find(db.read(), order.request).await? {
+                    Some(stored) => Ok(Answered { stored, replayed: true }),
+                    None => Err(refused(shortage)),
+                };
+            }
+        };
         let _turn = self.queue.enter().await?;
         // Whoever waited without a hold may have been overtaken by the answer.
         if holds.is_empty()
@@ -306,7 +315,7 @@ impl Inventory {
     }
 
     /// Asks the gate tag by tag, in their order; a refusal lets go of what was held.
-    async fn reserve(&self, db: &Db, env: &Env, digest: KeyDigest, asked: &Asked) -> Result<Holds, Shortage> {
+    async fn reserve(&self, db: &Db, env: &Env, digest: KeyDigest, asked: &Asked) -> Result<Holds, Refused> {
         let mut holds = Holds { gate: Arc::clone(&self.gate), digest, tags: Vec::new() };
         for (tag, needs) in asked {
             match self.ask(db, env, tag, digest, needs).await {
@@ -316,10 +325,9 @@ impl Inventory {
                 Verdict::Lapsed | Verdict::Cold | Verdict::Unavailable => {}
                 Verdict::Refused(refused) => {
                     metrics::counter!("linli_inventory_refused_total", "by" => "gate").increment(1);
-                    let shortage = refused.shortage.clone();
-                    self.sold_out.remember(refused);
+                    self.sold_out.remember(refused.clone());
                     holds.void().await;
-                    return Err(shortage);
+                    return Err(refused);
                 }
             }
         }
@@ -332,7 +340,7 @@ impl Inventory {
                 // One loads, the others wait for it; whoever comes too late finds it loaded.
                 let Some(_load) = self.loads.enter(tag).await else { return Verdict::Cold };
                 match self.gate.reserve(tag, digest, needs, env.now()).await {
-                    Verdict::Cold if self.load(db, tag).await.is_ok() => {
+                    Verdict::Cold if self.load(db, env, tag).await.is_ok() => {
                         self.gate.reserve(tag, digest, needs, env.now()).await
                     }
                     verdict => verdict,
@@ -396,14 +404,15 @@ impl Inventory {
         if self.sold_out.refuses(claim.digest, claim.needs_by_tag(), env.now()).is_some() {
             return;
         }
-        let Ok(states) = states::of_ids(db.read(), &[stock]).await else { return };
+        let Ok(states) = states::of_ids(db.read(), env, &[stock]).await else { return };
         let Some(state) = states.into_values().flatten().next() else { return };
         self.sold_out.remember(Refused {
             stock,
             shortage: short.shortage.clone(),
             free: state.stock.free(),
             lapses_at: state.lapses_at,
-            known: state.live,
+            known: state.live.into_iter().chain(state.past).collect(),
+            partial: false,
         });
     }
 }

@@ -1,6 +1,6 @@
 //! The sold-out cache: repeats a refusal for a moment without leaving the process.
 //!
-//! Never past `lapses_at`, and never to a request whose own claim or hold is on the stock.
+//! Never past `lapses_at`, and never to a request whose own claim or hold is or was on the stock.
 
 use std::{
     collections::HashMap,
@@ -65,7 +65,7 @@ impl SoldOut {
 
     /// Remembers a refusal.
     pub(super) fn remember(&self, refused: Refused) {
-        if refused.known.len() > MAX_KNOWN || self.repeated.is_zero() {
+        if refused.partial || refused.known.len() > MAX_KNOWN || self.repeated.is_zero() {
             return;
         }
         let mut shard = self.shard(refused.stock);
@@ -104,7 +104,8 @@ mod tests {
 
     fn refused(free: u32, known: u8, lapses_at: Option<DateTime<Utc>>) -> Refused {
         let known = vec![KeyDigest([known; 16])];
-        Refused { stock: Uuid::from_u128(1).into(), shortage: Shortage::SoldOut, free, lapses_at, known }
+        let shortage = Shortage::SoldOut;
+        Refused { stock: Uuid::from_u128(1).into(), shortage, free, lapses_at, known, partial: false }
     }
 
     #[test]

@@ -117,16 +117,16 @@ pub async fn divergence_of_quotas(conn: &impl ConnectionTrait) -> Result<Vec<Quo
 
 impl Inventory {
     /// Tells the gate what SQL has of every stock of a tag.
-    pub(super) async fn load(&self, db: &Db, tag: &Tag) -> Result<(), Error> {
-        let states = states::of_tag(db.read(), tag).await?;
+    pub(super) async fn load(&self, db: &Db, env: &Env, tag: &Tag) -> Result<(), Error> {
+        let states = states::of_tag(db.read(), env, tag).await?;
         failpoint::hit("gate.load").await;
         metrics::counter!("linli_gate_loads_total").increment(1);
         self.gate.load(tag, &states).await.map_err(away)
     }
 
     /// Tells the gate what SQL has of `stocks`: the work behind `gate.sync`.
-    pub async fn sync(&self, db: &Db, stocks: &[StockId]) -> Result<(), Error> {
-        let by_tag = states::of_ids(db.read(), stocks).await?;
+    pub async fn sync(&self, db: &Db, env: &Env, stocks: &[StockId]) -> Result<(), Error> {
+        let by_tag = states::of_ids(db.read(), env, stocks).await?;
         failpoint::hit("gate.sync").await;
         for (tag, states) in by_tag {
             self.gate.sync(&tag, &states).await.map_err(away)?;
@@ -160,16 +160,16 @@ impl Inventory {
     }
 
     /// The stocks of a loaded tag of which the gate does not say what SQL says.
-    pub async fn differing(&self, db: &Db, tag: &Tag) -> Result<Vec<StockId>, Error> {
-        Ok(self.compare(db, tag).await?.iter().map(|state| state.stock.id).collect())
+    pub async fn differing(&self, db: &Db, env: &Env, tag: &Tag) -> Result<Vec<StockId>, Error> {
+        Ok(self.compare(db, env, tag).await?.iter().map(|state| state.stock.id).collect())
     }
 
     /// The gate is read first: what it says newer than SQL was committed in between.
-    async fn compare(&self, db: &Db, tag: &Tag) -> Result<Vec<StockState>, Error> {
+    async fn compare(&self, db: &Db, env: &Env, tag: &Tag) -> Result<Vec<StockState>, Error> {
         let Some(in_gate) = self.gate.dump(tag).await.map_err(away)? else { return Ok(Vec::new()) };
         let in_gate: std::collections::HashMap<StockId, Stock> =
             in_gate.into_iter().map(|stock| (stock.id, stock)).collect();
-        let mut states = states::of_tag(db.read(), tag).await?;
+        let mut states = states::of_tag(db.read(), env, tag).await?;
         states.retain(|state| match in_gate.get(&state.stock.id) {
             Some(stock) => stock.version <= state.stock.version && *stock != state.stock,
             None => true,
@@ -178,8 +178,8 @@ impl Inventory {
     }
 
     /// Compares a loaded tag with SQL, repairs the gate, and says how many stocks differed.
-    pub async fn reconcile(&self, db: &Db, tag: &Tag) -> Result<usize, Error> {
-        let states = self.compare(db, tag).await?;
+    pub async fn reconcile(&self, db: &Db, env: &Env, tag: &Tag) -> Result<usize, Error> {
+        let states = self.compare(db, env, tag).await?;
         if !states.is_empty() {
             self.gate.sync(tag, &states).await.map_err(away)?;
             let differed = u64::try_from(states.len()).unwrap_or(u64::MAX);

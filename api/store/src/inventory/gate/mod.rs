@@ -25,6 +25,8 @@ pub struct StockState {
     pub lapses_at: Option<DateTime<Utc>>,
     /// Whose claims live on it.
     pub live: Vec<KeyDigest>,
+    /// Whose claims on it ended while their answers can still be replayed.
+    pub past: Vec<KeyDigest>,
 }
 
 /// A stock that cannot give what was asked, with what a cache needs to repeat the answer.
@@ -38,9 +40,15 @@ pub struct Refused {
     pub free: u32,
     /// When the answer must not be repeated any more.
     pub lapses_at: Option<DateTime<Utc>>,
-    /// Whose claims or holds are on it: a retry of theirs must not be refused.
+    /// Whose claims or holds are or were on it: a retry of theirs must not be refused.
     pub known: Vec<KeyDigest>,
+    /// Whether `known` lacks some who were: only the idempotency record tells a retry from a newcomer.
+    pub partial: bool,
 }
+
+/// How many ended claims the gate remembers on one stock. A stock with more says so, and whoever it
+/// refuses is looked up.
+pub(super) const MOST_PAST: usize = 256;
 
 /// The gate's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use linli_domain::{
     ids::StockId,
-    inventory::{KeyDigest, Need, Shortage, Stock, Tag},
+    inventory::{DIGEST_CHARS, KeyDigest, Need, Shortage, Stock, Tag},
 };
 use redis::{
     Client, RedisError, RedisResult, Script, ScriptInvocation, Value,
@@ -29,7 +29,8 @@ use redis::{
 use tokio::sync::OnceCell;
 
 use super::{
-    Away, Gate, Health, Lapses, NodeRun, Outcome, Refused, Settled, StockState, Verdict, circuit::Circuit,
+    Away, Gate, Health, Lapses, MOST_PAST, NodeRun, Outcome, Refused, Settled, StockState, Verdict,
+    circuit::Circuit,
 };
 
 /// How long a loaded tag is believed before it is loaded again.
@@ -184,8 +185,9 @@ impl RedisGate {
     async fn put(&self, mode: &'static str, tag: &Tag, states: &[StockState]) -> Result<bool, Away> {
         let mut invocation = self.on(&self.scripts.put, tag);
         invocation.arg(mode).arg(millis(KEEP));
-        for StockState { stock, lapses_at, live } in states {
-            let live: String = live.iter().map(|digest| format!("{digest},")).collect();
+        let list = |digests: &[KeyDigest]| digests.iter().map(|digest| format!("{digest},")).collect();
+        for StockState { stock, lapses_at, live, past } in states {
+            let past = if past.len() > MOST_PAST { "*".to_owned() } else { list(past) };
             invocation
                 .arg(stock.id.0.simple().to_string())
                 .arg(stock.capacity)
@@ -193,7 +195,8 @@ impl RedisGate {
                 .arg(u8::from(stock.open))
                 .arg(stock.version)
                 .arg(lapses_at.map_or(0, |at| at.timestamp_millis()))
-                .arg(live);
+                .arg(list(live))
+                .arg(past);
         }
         let reply = self.run(mode, &invocation, self.options.background_timeout).await?;
         Ok(reply == Value::Int(1))
@@ -223,7 +226,7 @@ impl Gate for RedisGate {
 
     async fn settle(&self, tag: &Tag, digest: KeyDigest, outcome: Outcome, stocks: &[Settled]) {
         let mut invocation = self.on(&self.scripts.settle, tag);
-        invocation.arg(digest.to_string()).arg(outcome.as_str());
+        invocation.arg(digest.to_string()).arg(outcome.as_str()).arg(MOST_PAST * (DIGEST_CHARS + 1));
         for Settled { stock, lapses } in stocks {
             let (how, lapses_ms) = match lapses {
                 Lapses::AsBefore => ("as_before", 0),
@@ -333,12 +336,14 @@ fn read_verdict(reply: Value) -> Option<Verdict> {
     let free: u32 = from_redis_value(parts.next()?).ok()?;
     let lapses_ms: i64 = from_redis_value(parts.next()?).ok()?;
     let known: String = from_redis_value(parts.next()?).ok()?;
+    let partial: bool = from_redis_value(parts.next()?).ok()?;
     Some(Verdict::Refused(Refused {
         stock: stock.parse().ok()?,
         shortage,
         free,
         lapses_at: (lapses_ms > 0).then(|| DateTime::from_timestamp_millis(lapses_ms)).flatten(),
         known: known.split_terminator(',').filter_map(|digest| digest.parse().ok()).collect(),
+        partial,
     }))
 }
 

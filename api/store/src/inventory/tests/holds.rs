@@ -5,9 +5,10 @@ use linli_domain::{
     Event,
     inventory::{Period, QuotaNeed},
 };
-use linli_store::{env::TestClock, outbox, testing::on_both};
+use linli_store::{env::TestClock, idempotency, outbox, testing::on_both};
+use tokio::time::{Instant, sleep};
 
-use super::*;
+use super::{super::gate::MOST_PAST, *};
 
 /// Both gates on `db`, each with a clock that the test moves.
 async fn benches(db: &Db, redis: &PrivateRedis) -> [(Bench, Arc<TestClock>); 2] {
@@ -29,9 +30,17 @@ fn weekly(who: &str, window: &str) -> QuotaNeed {
     QuotaNeed { key: format!("weekly:{who}"), window: window.to_owned(), units: 1, limit: 2 }
 }
 
-async fn events(db: &Db) -> Vec<Event> {
-    let all = outbox::read_after(db.read(), outbox::Cursor::default(), 10_000).await.unwrap();
-    all.into_iter().filter_map(|entry| entry.event).collect()
+/// Waits for an event: older transactions of others may hold the outbox back for a moment.
+async fn appears(db: &Db, event: Event) {
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        let all = outbox::read_after(db.read(), outbox::Cursor::default(), 10_000).await.unwrap();
+        if all.into_iter().any(|entry| entry.event == Some(event)) {
+            return;
+        }
+        assert!(Instant::now() < until, "{event:?} is not in the outbox");
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 on_both!(a_lapsed_hold_refuses_nobody_without_a_sweeper, async |db: &Db| {
@@ -46,12 +55,64 @@ on_both!(a_lapsed_hold_refuses_nobody_without_a_sweeper, async |db: &Db| {
         assert_eq!(code(bench.claim(&name("second"), "day", &[(slot, 1)]).await), Err(Code::SoldOut));
         clock.set(until);
         assert_eq!(code(bench.claim(&name("second"), "day", &[(slot, 1)]).await), Ok(false));
-        assert!(events(db).await.contains(&Event::ClaimLapsed(held.id)));
+        appears(db, Event::ClaimLapsed(held.id)).await;
         assert_eq!(code(bench.confirm(&name("late"), held.id).await), Err(Code::HoldLapsed));
         assert_eq!(code(bench.release(&name("late-2"), held.id).await), Err(Code::HoldLapsed));
         assert_eq!(code(bench.make(&name("held"), &held).await), Ok(true), "a retry wins");
         assert_eq!(bench.used(slot).await, 1);
         assert!(!bench.oversold().await);
+    }
+});
+
+on_both!(a_retry_finds_its_answer_after_its_claim_ended_and_the_unit_went_to_another, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    for (bench, clock) in benches(db, &redis).await {
+        let slot = bench.stocks("day", &[1]).await[0];
+        let name = |key: &str| format!("{key}-{slot}");
+        let mine = bench.claim_of(&name("mine"), "day", &[(slot, 1)]);
+        bench.make(&name("mine"), &mine).await.unwrap();
+        bench.release(&name("cancel"), mine.id).await.unwrap();
+        bench.claim(&name("theirs"), "day", &[(slot, 1)]).await.unwrap();
+        // By settle, by the cache of refusals, by a sync, and by a load under another epoch.
+        for told in ["settle", "cache", "sync", "load"] {
+            match told {
+                "cache" => {
+                    let newcomer = bench.claim(&name("newcomer"), "day", &[(slot, 1)]).await;
+                    assert_eq!(code(newcomer), Err(Code::SoldOut));
+                }
+                "sync" => bench.work().await.unwrap(),
+                "load" => redis.flush(),
+                _ => {}
+            }
+            assert_eq!(code(bench.make(&name("mine"), &mine).await), Ok(true), "{told}");
+        }
+        // As long as answers are kept, and no longer: then the key is as good as new.
+        clock.set(bench.env.now() + idempotency::KEPT);
+        redis.flush();
+        assert_eq!(code(bench.claim(&name("mine"), "day", &[(slot, 1)]).await), Err(Code::SoldOut));
+    }
+});
+
+on_both!(a_retry_finds_its_answer_where_more_ended_than_the_gate_keeps, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    let bench = Bench::redis(db, &redis).await;
+    let slot = bench.stocks("day", &[1]).await[0];
+    let claim = |n: usize| bench.claim_of(&format!("key-{n}"), "day", &[(slot, 1)]);
+    let mine = claim(0);
+    for n in 0..=MOST_PAST {
+        let claim = if n == 0 { mine.clone() } else { claim(n) };
+        bench.make(&format!("key-{n}"), &claim).await.unwrap();
+        bench.release(&format!("cancel-{n}"), claim.id).await.unwrap();
+    }
+    bench.claim("theirs", "day", &[(slot, 1)]).await.unwrap();
+    for told in ["settle", "sync", "load"] {
+        match told {
+            "sync" => bench.work().await.unwrap(),
+            "load" => redis.flush(),
+            _ => {}
+        }
+        assert_eq!(code(bench.claim("newcomer", "day", &[(slot, 1)]).await), Err(Code::SoldOut), "{told}");
+        assert_eq!(code(bench.make("key-0", &mine).await), Ok(true), "{told}");
     }
 });
 

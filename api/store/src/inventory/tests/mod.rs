@@ -121,7 +121,7 @@ impl Bench {
     async fn work(&self) -> Result<(), Error> {
         let all: Vec<_> = stock::Entity::find().all(self.db.read()).await?;
         let ids: Vec<StockId> = all.iter().map(|row| row.id.into()).collect();
-        self.inventory.sync(&self.db, &ids).await
+        self.inventory.sync(&self.db, &self.env, &ids).await
     }
 
     async fn used(&self, stock: StockId) -> i32 {

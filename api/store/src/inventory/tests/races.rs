@@ -184,7 +184,7 @@ on_both!(redis_killed_or_emptied_or_frozen_half_way_oversells_nothing, async |db
             assert!(Instant::now() < until, "the gate did not come back after {fault}");
             sleep(Duration::from_millis(50)).await;
         }
-        let differed = bench.inventory.reconcile(db, &Tag::from(tag.to_owned())).await.unwrap();
+        let differed = bench.inventory.reconcile(db, &bench.env, &Tag::from(tag.to_owned())).await.unwrap();
         assert_eq!(differed, 0, "after {fault} the gate agrees with SQL");
     }
 });

@@ -4,6 +4,7 @@
 --   @epoch, @loaded_ms   the epoch it was loaded under, and when
 --   stock:<id>           "capacity used open version lapses_at_ms", as SQL last said
 --   live:<id>            "digest,digest,": whose committed claims live on the stock
+--   past:<id>            "digest,digest,": whose claims on it ended while a retry may come; "*": too many to keep
 --   held:<id>            "units,digest,digest,": what live holds take of it, and whose they are
 --   hold:<digest>        "id=units,id=units,": what one hold takes
 local tag, holds, epoch = KEYS[1], KEYS[2], ARGV[1]
@@ -39,6 +40,10 @@ local function without(list, digest)
   local first, last = string.find(list, digest .. ',', 1, true)
   if not first then return list end
   return string.sub(list, 1, first - 1) .. string.sub(list, last + 1)
+end
+
+local function write(field, list)
+  if list == '' then redis.call('HDEL', tag, field) else redis.call('HSET', tag, field, list) end
 end
 
 -- Forgets a hold and gives its units back to the gate; nothing happens when it is gone already.

@@ -1,6 +1,6 @@
 -- Puts the absolute state of stocks as SQL has it. An older version loses.
 -- ARGV: epoch, mode (load | sync), keep_ms,
---       then stock, capacity, used, open, version, lapses_at_ms, live ("digest,digest,") for each stock.
+--       then stock, capacity, used, open, version, lapses_at_ms, live, past (see prelude) for each stock.
 if ARGV[2] == 'load' then
   if not loaded() then
     redis.call('DEL', tag, holds)
@@ -10,17 +10,14 @@ if ARGV[2] == 'load' then
 elseif not loaded() then
   return 0
 end
-for i = 4, #ARGV, 7 do
+for i = 4, #ARGV, 8 do
   local id, live = ARGV[i], ARGV[i + 6]
   local stock = read(id)
   if not stock or tonumber(ARGV[i + 4]) >= stock.version then
     redis.call('HSET', tag, 'stock:' .. id,
       table.concat({ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]}, ' '))
-    if live == '' then
-      redis.call('HDEL', tag, 'live:' .. id)
-    else
-      redis.call('HSET', tag, 'live:' .. id, live)
-    end
+    write('live:' .. id, live)
+    write('past:' .. id, ARGV[i + 7])
     -- A hold whose claim is committed counts in `used` now, not twice.
     for digest in string.gmatch(live, '([^,]+),') do drop(digest) end
   end

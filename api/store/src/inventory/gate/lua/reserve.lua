@@ -17,19 +17,22 @@ for i = 6, #ARGV, 2 do
   local stock = read(id)
   if not stock then return {'cold'} end
   local live = redis.call('HGET', tag, 'live:' .. id) or ''
-  -- A retry wins over a refusal: its claim lives here, SQL knows the answer.
-  if string.find(live, digest, 1, true) then return {'known'} end
+  local past = redis.call('HGET', tag, 'past:' .. id) or ''
+  -- A retry wins over a refusal: its claim lives or lived here, SQL knows the answer.
+  if string.find(live, digest, 1, true) or string.find(past, digest, 1, true) then return {'known'} end
   if not verdict or verdict[1] == 'lapsed' then
     local held, waiting = read_held(id)
     local free = stock.capacity - stock.used - held
     local lapses = tonumber(stock.lapses)
+    local partial = past == '*' and 1 or 0
+    local known = live .. waiting .. (past == '*' and '' or past)
     if not stock.open then
-      verdict = {'closed', id, 0, lapses, live .. waiting}
+      verdict = {'closed', id, 0, lapses, known, partial}
     elseif free < units then
       if lapses > 0 and lapses <= now_ms then
         verdict = {'lapsed'}
       else
-        verdict = {'sold_out', id, math.max(free, 0), lapses, live .. waiting}
+        verdict = {'sold_out', id, math.max(free, 0), lapses, known, partial}
       end
     end
   end

@@ -1,11 +1,11 @@
 -- Ends a hold and tells the absolute numbers its transaction returned. An older version loses.
--- ARGV: epoch, digest, outcome (committed | released | void),
+-- ARGV: epoch, digest, outcome (committed | released | void), most_past_bytes,
 --       then stock, capacity, used, open, version, how, lapses_at_ms for each stock; how the last is meant:
 --       as_before (nothing is known), not_after (one more hold lapses then), at (the first of all does).
 if not loaded() then return 0 end
 local digest, outcome = ARGV[2], ARGV[3]
 drop(digest)
-for i = 4, #ARGV, 7 do
+for i = 5, #ARGV, 7 do
   local id = ARGV[i]
   local stock = read(id)
   -- A stock the tag does not hold comes with `gate.sync`.
@@ -20,10 +20,13 @@ for i = 4, #ARGV, 7 do
     end
     local live = without(redis.call('HGET', tag, 'live:' .. id) or '', digest)
     if outcome == 'committed' then live = live .. digest .. ',' end
-    if live == '' then
-      redis.call('HDEL', tag, 'live:' .. id)
-    else
-      redis.call('HSET', tag, 'live:' .. id, live)
+    write('live:' .. id, live)
+    if outcome == 'released' then
+      local past = redis.call('HGET', tag, 'past:' .. id) or ''
+      if past ~= '*' and not string.find(past, digest, 1, true) then
+        past = past .. digest .. ','
+        write('past:' .. id, #past > tonumber(ARGV[4]) and '*' or past)
+      end
     end
   end
 end

@@ -35,7 +35,7 @@ fn settled(stock: Stock) -> Settled {
 }
 
 fn state(stock: Stock, live: &[u8]) -> StockState {
-    StockState { stock, lapses_at: None, live: live.iter().map(|n| digest(*n)).collect() }
+    StockState { stock, lapses_at: None, live: live.iter().map(|n| digest(*n)).collect(), past: vec![] }
 }
 
 fn need(n: u128, units: u32) -> Need {
@@ -139,6 +139,7 @@ async fn closed_lapsed_and_another_epoch_are_told_apart() {
             free: 0,
             lapses_at: None,
             known: vec![digest(1)],
+            partial: false,
         }),
         "not forgotten so soon after its load"
     );

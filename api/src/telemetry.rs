@@ -26,6 +26,11 @@ const LATENCY_BUCKETS_S: &[f64] =
 /// Starts logging to stderr; a second call in one process (tests) changes nothing.
 pub fn log(config: &Log) {
     let filter = EnvFilter::try_new(&config.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Every look at the schema makes PostgreSQL remark that its table is there.
+    let filter = match "sqlx::postgres::notice=warn".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let registry = tracing_subscriber::registry().with(filter);
     // Already started: tests build several servers in one process.
     let _ = match config.format {

@@ -42,8 +42,10 @@ fn assert_finding(findings: &[(String, String, String)], check: &str, state: &st
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_finds_nothing_wrong_where_nothing_is() {
     for fresh in [Fresh::sqlite().await, Fresh::postgres().await] {
-        let (findings, content) = doctor(&fresh.url, &[]);
+        // Before the first start, which makes the folder.
+        let (findings, content) = doctor(&fresh.url, &[("LINLI_DATA_DIR", "not/there/yet")]);
         assert!(content, "{findings:#?}");
+        assert_finding(&findings, "disk", "ok", "free");
         let name = if fresh.url.starts_with("sqlite") { "SQLite" } else { "PostgreSQL" };
         assert_finding(&findings, "database", "ok", name);
         assert_finding(&findings, "schema", "ok", "");

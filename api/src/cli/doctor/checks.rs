@@ -371,7 +371,9 @@ async fn calendar(db: Option<&Db>, env: &Env) -> Finding {
 }
 
 fn disk(folder: &Path) -> Finding {
-    let stat = match rustix::fs::statvfs(folder) {
+    // Before the first start there is none; it will be made on the disk of what is there.
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let stat = match rustix::fs::statvfs(there) {
         Ok(stat) => stat,
         Err(error) => return Finding::fail("disk", format!("data_dir cannot be looked at: {error}")),
     };

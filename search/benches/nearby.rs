@@ -15,7 +15,7 @@ use linli_domain::{
     geo::{Point, WalkProfile},
 };
 use linli_search::{
-    Ask, Filter, Reach, SearchEngine, Sort,
+    Ask, Filter, Reach, SearchEngine, Sort, Weights,
     catalogue::{Change, FeedCursor},
     sample,
     text::{Analyzer, Lexicon},
@@ -54,10 +54,9 @@ fn main() {
     println!("nearby, top 20, facets:    {facets:?} median");
     for (question, radius_m) in [("食堂", Some(3_000.0)), ("食堂", None), ("lnst", None), ("社区", None)]
     {
-        let query = engine.understand(question);
         let search = |engine: &SearchEngine, ask: &Ask| {
             let ask = Ask { reach: radius_m.map(Reach::Radius), sort: Sort::Relevance, ..ask.clone() };
-            engine.search(&query, &ask).expect("it searches").hits.len()
+            engine.search(question, &ask).expect("it searches").hits.len()
         };
         println!("search {question} within {radius_m:?}: {:?} median", median(&engine, &search, false));
     }
@@ -90,10 +89,13 @@ fn median(engine: &SearchEngine, answer: &dyn Fn(&SearchEngine, &Ask) -> usize, 
                 reach: Some(Reach::Minutes(15.0)),
                 profile: WalkProfile::Adult,
                 filter: Filter::default(),
+                then: None,
                 sort: Sort::Distance,
+                weights: Weights::USUAL,
                 facets,
                 widen: false,
                 after: None,
+                reading: None,
                 limit: 20,
                 open_at: now,
                 now,

@@ -10,19 +10,20 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use linli_domain::calendar::Calendar;
+use linli_domain::{calendar::Calendar, facility::FeeKind};
 use uuid::Uuid;
 
 use crate::{
-    answer::{Answer, Ask},
-    catalogue::{Change, FeedCursor, PersistError, Slot, Snapshot},
+    answer::{Answer, Ask, Reading, Understood},
+    catalogue::{Change, FeedCursor, PersistError, Slot, Snapshot, Then},
     document::FacilityDocument,
     index::{Stamp, TextIndex},
     nearby::nearby,
-    rank::ranked,
-    source::{Meeting, TextSource, Wanted, at_once},
+    rank::{TextHit, Weights, ranked},
+    recent::Recent,
+    source::{Meeting, TextSource, Wanted},
     suggest::{Suggestion, SuggestionKind, Wordlist},
-    text::{Analyzer, Query, fold},
+    text::{Analyzer, Query, Step, Wish, fold},
 };
 
 /// Why the engine could not do it.
@@ -42,6 +43,8 @@ pub struct SearchEngine {
     wordlist: OnceLock<Wordlist>,
     snapshot: ArcSwap<Snapshot>,
     index: TextIndex,
+    /// What was found for words that many people say.
+    recent: Recent,
     /// Held while the next snapshot is made.
     writing: Mutex<()>,
     /// Where the catalogue is kept between runs.
@@ -102,6 +105,7 @@ impl SearchEngine {
             analyzer,
             snapshot: ArcSwap::from_pointee(snapshot),
             index,
+            recent: Recent::default(),
             writing: Mutex::new(()),
             folder: folder.map(Path::to_owned),
         }
@@ -118,6 +122,7 @@ impl SearchEngine {
 
     /// Loads what the first question would otherwise wait for.
     pub fn warm(&self) {
+        self.analyzer.warm();
         self.wordlist();
     }
 
@@ -141,6 +146,7 @@ impl SearchEngine {
         if !changes.is_empty() {
             self.index.put(&self.analyzer, changes.iter().filter_map(|change| indexed(&next, change)))?;
             self.index.commit()?;
+            self.recent.forget();
         }
         self.snapshot.store(Arc::new(next));
         Ok(())
@@ -157,47 +163,88 @@ impl SearchEngine {
         nearby(&self.snapshot(), ask)
     }
 
-    /// What a question asks for.
+    /// What a question asks for, as it was said.
     pub fn understand(&self, question: &str) -> Query {
         self.analyzer.query(question)
     }
 
-    /// What is meant, looked up in the embedded index.
-    pub fn search(&self, query: &Query, ask: &Ask) -> Result<Answer, EngineError> {
-        at_once(self.search_in(&self.index, query, ask))
+    /// What is meant, looked up in the embedded index; the answer says how the question was read.
+    pub fn search(&self, question: &str, ask: &Ask) -> Result<Answer, EngineError> {
+        let (query, hits) = self.read(question, ask)?;
+        Ok(self.answer(&self.snapshot(), &query, ask, &hits))
     }
 
-    /// What is meant, looked up in `source`. When nothing meets every wish, what meets all but one,
-    /// and the answer says so.
+    /// What is meant, looked up in `source`. Which reading of the question finds anything, and how
+    /// many of what there are, is known here, by the same tokens.
     pub async fn search_in<S: TextSource>(
         &self,
         source: &S,
-        query: &Query,
+        question: &str,
         ask: &Ask,
     ) -> Result<Answer, S::Error>
     where
         S::Error: From<EngineError>,
     {
+        let (query, all) = self.read(question, ask)?;
         let snapshot = self.snapshot();
+        if all.is_empty() || query.units.is_empty() {
+            return Ok(self.answer(&snapshot, &query, ask, &all));
+        }
+        let wished = wishing(ask, &query.wishes);
+        let meeting = if query.all_but_one { Meeting::AllButOne } else { Meeting::All };
         let listed = Ask { facets: ask.facets && S::WHOLE, ..ask.clone() };
-        let wanted = |meeting| Wanted { snapshot: &snapshot, query, meeting, ask };
-        let met = source.find(&wanted(Meeting::All)).await?;
-        let mut meeting = Meeting::All;
-        let mut answer = ranked(&snapshot, &listed, &met);
-        let nothing = answer.hits.is_empty() && query.units.len() > 1;
-        // A later page of a relaxed list finds nothing that meets every wish either, and goes on here.
-        let first = Ask { after: None, facets: false, limit: 1, ..ask.clone() };
-        if nothing && (ask.after.is_none() || ranked(&snapshot, &first, &met).hits.is_empty()) {
-            meeting = Meeting::AllButOne;
-            let met = source.find(&wanted(meeting)).await?;
-            answer = Answer { relaxed: true, ..ranked(&snapshot, &listed, &met) };
+        let wanted =
+            Wanted { snapshot: &snapshot, query: &query, meeting, ask: wished.as_ref().unwrap_or(ask) };
+        let mut hits = source.find(&wanted).await?;
+        hits.sort_unstable_by_key(|hit| hit.slot);
+        let mut answer = self.answer(&snapshot, &query, &listed, &hits);
+        // What only our own tokens know, such as letters that spell a concept, is answered from here.
+        if answer.hits.is_empty() && ask.after.is_none() {
+            answer = self.answer(&snapshot, &query, &listed, &all);
         }
         if ask.facets && !S::WHOLE {
-            // Counts need everything that was met, which is here, by the same tokens.
-            let all = at_once(self.index.find(&wanted(meeting)))?;
-            answer.facets = ranked(&snapshot, ask, &all).facets;
+            answer.facets = self.answer(&snapshot, &query, ask, &all).facets;
         }
         Ok(answer)
+    }
+
+    /// The first reading of a question that finds anything, with what it finds; a later page has the
+    /// reading of its first page. When none does, the question as it was said, and nothing.
+    fn read(&self, question: &str, ask: &Ask) -> Result<(Query, Arc<[TextHit]>), EngineError> {
+        let only = ask.reading.map(|reading| reading.step);
+        for step in Step::ALL.into_iter().filter(|step| only.is_none_or(|only| only == *step)) {
+            let Some(query) = self.analyzer.reading(question, step) else { continue };
+            let hits = self.recent.or_find(&query, || self.index.meeting(&query))?;
+            if !hits.is_empty() {
+                return Ok((query, hits));
+            }
+        }
+        Ok((self.analyzer.query(question), Arc::default()))
+    }
+
+    /// The answer from what some text index found for a reading, ascending by slot.
+    ///
+    /// Wishes are filters as long as anything is left; when nothing is, they are let go, and the answer says so.
+    fn answer(&self, snapshot: &Arc<Snapshot>, query: &Query, ask: &Ask, hits: &[TextHit]) -> Answer {
+        let without_wishes = ask.reading.is_some_and(|reading| reading.without_wishes);
+        let wished = if without_wishes { None } else { wishing(ask, &query.wishes) };
+        let answer = ranked(snapshot, wished.as_ref().unwrap_or(ask), hits);
+        let (answer, without_wishes) = match wished {
+            Some(_) if answer.hits.is_empty() && ask.after.is_none() => {
+                let plain = ranked(snapshot, ask, hits);
+                // With nothing either way, the wishes were not the reason.
+                if plain.hits.is_empty() { (answer, false) } else { (plain, true) }
+            }
+            _ => (answer, without_wishes),
+        };
+        let understood = Understood::of(query, without_wishes);
+        Answer {
+            relaxed: query.all_but_one
+                || !(understood.let_go.is_empty() && understood.wishes_let_go.is_empty()),
+            reading: Reading { step: query.step, without_wishes },
+            understood: Some(understood),
+            ..answer
+        }
     }
 
     /// How to go on from what was typed, at most ten, nearest facilities first.
@@ -214,7 +261,7 @@ impl SearchEngine {
         let query = self.analyzer.query(typed);
         let mut hits = self.index.names_beginning(&folded)?;
         if !query.units.is_empty() {
-            hits.extend(self.index.meeting_all(&query)?);
+            hits.extend(self.index.meeting(&query)?);
             // The better of two ways to be found counts.
             hits.sort_by(|a, b| a.slot.cmp(&b.slot).then(b.relevance.total_cmp(&a.relevance)));
             hits.dedup_by_key(|hit| hit.slot);
@@ -225,6 +272,24 @@ impl SearchEngine {
         found.truncate(SUGGESTIONS);
         Ok(found)
     }
+}
+
+/// The question with what was wished beside it; `None` if nothing was.
+fn wishing(ask: &Ask, wishes: &[Wish]) -> Option<Ask> {
+    let mut wished = ask.clone();
+    for wish in wishes {
+        match wish {
+            Wish::OpenNow => wished.filter.open = true,
+            Wish::OpenWeekend => wished.then = Some(Then::Weekend),
+            Wish::OpenEvening => wished.then = Some(Then::Evening),
+            Wish::OpenAllNight => wished.then = Some(Then::AllNight),
+            // Who chose a fee said so more plainly.
+            Wish::Free if !ask.filter.fee_kinds.is_empty() => {}
+            Wish::Free => wished.filter.fee_kinds.insert(FeeKind::Free),
+            Wish::Nearest => wished.weights = Weights::NEAREST,
+        }
+    }
+    (!wishes.is_empty()).then_some(wished)
 }
 
 /// Name of the catalogue's file in its folder.

@@ -31,7 +31,7 @@ fn find(snapshot: &Snapshot, ask: &Ask, openings: &Openings, radius_m: Option<f6
             for leaf in snapshot.tree().locate_within_distance(origin, chord_2_of_metres(radius_m + 1.0)) {
                 let Some(facts) = snapshot.facts(leaf.data) else { continue };
                 let distance_cm = centimetres(metres_of_chord_2(chord_2(leaf.geom(), &origin)));
-                sieve.offer_at(leaf.data, facts, distance_cm, no_loss);
+                sieve.offer_at(leaf.data, facts, distance_cm, 0, no_loss);
             }
         }
         _ => {
@@ -41,7 +41,7 @@ fn find(snapshot: &Snapshot, ask: &Ask, openings: &Openings, radius_m: Option<f6
                     break;
                 }
                 let Some(facts) = snapshot.facts(leaf.data) else { continue };
-                sieve.offer_at(leaf.data, facts, distance_cm, no_loss);
+                sieve.offer_at(leaf.data, facts, distance_cm, 0, no_loss);
             }
         }
     }

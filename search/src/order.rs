@@ -45,6 +45,8 @@ pub struct Hit {
     pub place: Place,
     /// Where it stands in the catalogue.
     pub slot: Slot,
+    /// How well it is what was said, in thousandths; see [`crate::TextHit`].
+    pub relevance: u16,
 }
 
 impl Hit {

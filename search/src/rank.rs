@@ -9,7 +9,8 @@ use linli_domain::geo::WalkProfile;
 
 use crate::{
     answer::{Answer, Ask, Found, page},
-    catalogue::{Facts, Openings, Slot, Snapshot},
+    catalogue::{Openings, Slot, Snapshot},
+    distance::{centimetres, chord_2, chord_2_of_metres, metres_of_chord_2, on_sphere},
     order::Place,
     sift::Sieve,
 };
@@ -23,21 +24,60 @@ pub struct TextHit {
     pub relevance: f32,
 }
 
-/// How the parts are weighed.
-const TEXT: f32 = 0.6;
-const WALK: f32 = 0.3;
-const OPEN: f32 = 0.1;
+impl TextHit {
+    /// The relevance as a hit carries it.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 2,000")]
+    pub(crate) fn thousandths(self) -> u16 {
+        (self.relevance.clamp(0.0, MAX_RELEVANCE) * 1_000.0).round() as u16
+    }
+}
+
+/// How the parts of a score are weighed; they add up to one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// How well it is what was said.
+    pub text: f32,
+    /// How near it is on foot.
+    pub walk: f32,
+    /// Whether it is open.
+    pub open: f32,
+}
+
+impl Weights {
+    /// What was meant counts most.
+    pub const USUAL: Self = Self { text: 0.6, walk: 0.3, open: 0.1 };
+    /// For who asks for the nearest one: nearness counts most.
+    pub const NEAREST: Self = Self { text: 0.3, walk: 0.65, open: 0.05 };
+}
+
+/// Why something stands where it does: the parts, weighed, and their sum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Score {
+    /// What was meant.
+    pub text: f32,
+    /// How near it is on foot.
+    pub walk: f32,
+    /// Whether it is open.
+    pub open: f32,
+}
+
+impl Score {
+    /// All parts together.
+    pub fn total(self) -> f32 {
+        self.text + self.walk + self.open
+    }
+}
 
 /// A walk of so many minutes is worth half of none.
 const HALF_WORTH_MINUTES: f32 = 15.0;
 
-/// The highest rank: an exact name, next door, open.
-const BEST: f32 = MAX_RELEVANCE * TEXT + WALK + OPEN;
-
 /// The relevance of an exact name.
 pub(crate) const MAX_RELEVANCE: f32 = 2.0;
 
-/// Orders what a text index found, and counts facets over all of it.
+/// With more hits than this, a circle is searched by place and not by hit.
+const MANY: usize = 500;
+
+/// Orders what a text index found (`hits` ascend by slot), and counts facets over all of it.
 pub(crate) fn ranked(snapshot: &Arc<Snapshot>, ask: &Ask, hits: &[TextHit]) -> Answer {
     let openings = snapshot.openings(ask.open_at, ask.now);
     let looked_up = openings.clone();
@@ -52,32 +92,66 @@ fn find(
     radius_m: Option<f64>,
 ) -> Found {
     let mut sieve = Sieve::new(snapshot, ask, openings, radius_m);
-    for hit in hits {
-        sieve.offer(hit.slot, |facts, distance_cm| {
-            loss(hit.relevance, distance_cm, facts, openings, ask.profile)
-        });
+    let losing = |hit: TextHit| {
+        move |facts: &_, distance_cm| {
+            loss(hit.relevance, distance_cm, openings.is_open(facts), ask.profile, ask.weights)
+        }
+    };
+    match (ask.origin.map(on_sphere), radius_m) {
+        (Some(origin), Some(radius_m)) if hits.len() > MANY => {
+            // A little more than the circle: the exact limit is in whole centimetres.
+            for leaf in snapshot.tree().locate_within_distance(origin, chord_2_of_metres(radius_m + 1.0)) {
+                let Ok(at) = hits.binary_search_by_key(&leaf.data, |hit| hit.slot) else { continue };
+                let Some(facts) = snapshot.facts(leaf.data) else { continue };
+                let distance_cm = centimetres(metres_of_chord_2(chord_2(leaf.geom(), &origin)));
+                let hit = hits[at];
+                sieve.offer_at(leaf.data, facts, distance_cm, hit.thousandths(), losing(hit));
+            }
+        }
+        _ => {
+            for hit in hits {
+                sieve.offer(*hit, losing(*hit));
+            }
+        }
     }
     sieve.finish()
 }
 
-/// How far the hit falls short of the best possible one, in ten-thousandths.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "between 0 and 16,000, from parts that need no more precision"
-)]
-fn loss(relevance: f32, distance_cm: u32, facts: &Facts, openings: &Openings, profile: WalkProfile) -> u32 {
+/// The parts of a score, weighed.
+pub(crate) fn score(
+    relevance: f32,
+    distance_cm: u32,
+    open: Option<bool>,
+    profile: WalkProfile,
+    weights: Weights,
+) -> Score {
     let nearness = if distance_cm == Place::NOWHERE_CM {
         0.0
     } else {
+        #[expect(clippy::cast_possible_truncation, reason = "minutes need no more precision")]
         let minutes = profile.minutes(f64::from(distance_cm) / 100.0) as f32;
         1.0 / (1.0 + minutes / HALF_WORTH_MINUTES)
     };
-    let openness = match openings.is_open(facts) {
+    let openness = match open {
         Some(true) => 1.0,
         None => 0.5,
         Some(false) => 0.0,
     };
-    let rank = TEXT * relevance.min(MAX_RELEVANCE) + WALK * nearness + OPEN * openness;
-    ((BEST - rank).max(0.0) * 10_000.0).round() as u32
+    Score {
+        text: weights.text * relevance.min(MAX_RELEVANCE),
+        walk: weights.walk * nearness,
+        open: weights.open * openness,
+    }
+}
+
+/// How far the hit falls short of the best possible one (an exact name, next door, open), in ten-thousandths.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 0 and 20,000, from parts that need no more precision"
+)]
+fn loss(relevance: f32, distance_cm: u32, open: Option<bool>, profile: WalkProfile, weights: Weights) -> u32 {
+    let best = MAX_RELEVANCE * weights.text + weights.walk + weights.open;
+    let rank = score(relevance, distance_cm, open, profile, weights).total();
+    ((best - rank).max(0.0) * 10_000.0).round() as u32
 }

@@ -1,13 +1,14 @@
 //! Sifting: candidates in, the page and the counts out.
 
-use linli_domain::geo::Point;
+use linli_domain::geo::EARTH_RADIUS_M;
 
 use crate::{
     answer::{Ask, Found},
-    catalogue::{Facts, Openings, Slot, Snapshot},
+    catalogue::{Facts, OpenThen, Openings, Slot, Snapshot},
     distance::{centimetres, chord_2, metres_of_chord_2, on_sphere},
     filter::Facets,
     order::{Hit, Place, Sort, Top},
+    rank::TextHit,
 };
 
 /// One pass over candidates, whatever found them.
@@ -15,6 +16,7 @@ pub(crate) struct Sieve<'a> {
     snapshot: &'a Snapshot,
     ask: &'a Ask,
     openings: &'a Openings,
+    then: Option<OpenThen<'a>>,
     origin: Option<[f64; 3]>,
     radius_cm: Option<u32>,
     top: Top<Hit>,
@@ -32,6 +34,7 @@ impl<'a> Sieve<'a> {
             snapshot,
             ask,
             openings,
+            then: ask.then.map(|then| OpenThen::new(then, ask.now, openings)),
             origin: ask.origin.map(on_sphere),
             radius_cm: radius_m.map(centimetres),
             top: Top::new(ask.limit + 1),
@@ -39,11 +42,23 @@ impl<'a> Sieve<'a> {
         }
     }
 
-    /// Takes a candidate whose distance is to be measured; `loss` is told the distance.
-    pub(crate) fn offer(&mut self, slot: Slot, loss: impl FnOnce(&Facts, u32) -> u32) {
-        let Some(facts) = self.snapshot.facts(slot) else { return };
-        let distance_cm = self.distance_cm(facts.point);
-        self.offer_at(slot, facts, distance_cm, loss);
+    /// Takes a candidate of a text index whose distance is to be measured; `loss` is told the distance.
+    ///
+    /// Most candidates of a common word cannot be on the page: the squared chord alone shows that.
+    pub(crate) fn offer(&mut self, hit: TextHit, loss: impl Fn(&Facts, u32) -> u32) {
+        let Some(facts) = self.snapshot.facts(hit.slot) else { return };
+        let chord_2 = self.origin.zip(facts.on_sphere).map(|(origin, point)| chord_2(&origin, &point));
+        if self.ask.sort == Sort::Relevance
+            && self.facets.is_none()
+            && let Some(worst) = self.top.worst()
+            // A chord is never longer than its arc, and a centimetre is given for rounding.
+            && let Some(chord_2) = chord_2
+            && loss(facts, centimetres((chord_2.sqrt() * EARTH_RADIUS_M - 0.01).max(0.0))) > worst.place.loss
+        {
+            return;
+        }
+        let distance_cm = chord_2.map_or(Place::NOWHERE_CM, |c| centimetres(metres_of_chord_2(c)));
+        self.offer_at(hit.slot, facts, distance_cm, hit.thousandths(), loss);
     }
 
     /// Takes a candidate at a known distance.
@@ -52,9 +67,13 @@ impl<'a> Sieve<'a> {
         slot: Slot,
         facts: &Facts,
         distance_cm: u32,
-        loss: impl FnOnce(&Facts, u32) -> u32,
+        relevance: u16,
+        loss: impl Fn(&Facts, u32) -> u32,
     ) {
         if self.radius_cm.is_some_and(|radius_cm| distance_cm > radius_cm) {
+            return;
+        }
+        if self.then.as_ref().is_some_and(|then| !then.holds(facts)) {
             return;
         }
         let Some(failures) = self.ask.filter.judge(facts, self.openings) else { return };
@@ -73,7 +92,7 @@ impl<'a> Sieve<'a> {
         };
         let place = Place { class, loss, distance_cm, id: card.id };
         if self.ask.after.is_none_or(|after| place > after) {
-            self.top.push(Hit { place, slot });
+            self.top.push(Hit { place, slot, relevance });
         }
     }
 
@@ -85,12 +104,6 @@ impl<'a> Sieve<'a> {
 
     pub(crate) fn finish(self) -> Found {
         Found { hits: self.top.into_sorted(), facets: self.facets }
-    }
-
-    fn distance_cm(&self, point: Option<Point>) -> u32 {
-        self.origin.zip(point).map_or(Place::NOWHERE_CM, |(origin, point)| {
-            centimetres(metres_of_chord_2(chord_2(&origin, &on_sphere(point))))
-        })
     }
 }
 

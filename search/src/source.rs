@@ -3,11 +3,6 @@
 //! A source only says which facilities meet the words and how well. Distance, opening hours,
 //! filters, order and counts are decided over the catalogue of this process, the same for all.
 
-use std::{
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
 use crate::{answer::Ask, catalogue::Snapshot, rank::TextHit, text::Query};
 
 /// How much of a question must be met.
@@ -42,12 +37,4 @@ pub trait TextSource: Sync {
     /// Facilities that meet the question. It may leave out what has no chance to be on the page;
     /// what is too far or fails a filter is sorted out by the caller.
     fn find(&self, wanted: &Wanted<'_>) -> impl Future<Output = Result<Vec<TextHit>, Self::Error>> + Send;
-}
-
-/// The outcome of a search in a source that never waits.
-pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => unreachable!("the embedded index waits for nobody"),
-    }
 }

@@ -4,7 +4,7 @@ use linli_domain::Vocabulary;
 
 use crate::{
     document::FacilityDocument,
-    text::{Analyzer, fold},
+    text::{Analyzer, fold, short_division},
 };
 
 /// The tokens of a document, by where a wish meets them.
@@ -51,6 +51,7 @@ impl DocumentTokens {
         tokens.offer_concept.extend(concept_names(analyzer, bound_concepts(analyzer, facility)));
         for division in &facility.divisions {
             tokens.division.push(without_blanks(division));
+            tokens.place.push(without_blanks(division));
             tokens.place.extend(analyzer.words(division));
             // 采荷 is how people say 采荷街道.
             tokens.place.extend(short_division(division).map(fold));
@@ -65,13 +66,6 @@ pub(crate) fn without_blanks(text: &str) -> String {
     fold(text).split_whitespace().collect()
 }
 
-/// The name of a division without its kind.
-fn short_division(name: &str) -> Option<&str> {
-    const KINDS: [&str; 9] =
-        ["社区居委会", "社区居民委员会", "村委会", "居委会", "街道", "社区", "区", "镇", "乡"];
-    KINDS.iter().find_map(|kind| name.strip_suffix(kind)).filter(|short| short.chars().count() >= 2)
-}
-
 /// Concepts that follow from facts, whatever the facility is called.
 fn bound_concepts(analyzer: &Analyzer, facility: &FacilityDocument) -> Vec<usize> {
     let modes = facility.modes();
@@ -79,10 +73,7 @@ fn bound_concepts(analyzer: &Analyzer, facility: &FacilityDocument) -> Vec<usize
     let concepts = analyzer.lexicon().concepts().iter().enumerate();
     let bound = concepts.filter(|(_, concept)| {
         (concept.accessible && accessible)
-            || concept
-                .category
-                .as_deref()
-                .is_some_and(|name| facility.categories.iter().any(|c| c.as_str() == name))
+            || concept.categories.iter().any(|name| facility.categories.iter().any(|c| c.as_str() == name))
             || concept.mode.as_deref().is_some_and(|name| modes.iter().any(|mode| mode.as_str() == name))
     });
     bound.map(|(id, _)| id).collect()

@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod eval;
 mod export;
 mod import;
 mod migrate;
@@ -48,6 +49,8 @@ enum Command {
     Export(export::Args),
     /// Builds everything that is searched anew from the tables: the embedded index and Meilisearch.
     Reindex,
+    /// Judges the search by questions with what a person would accept as an answer.
+    Eval(eval::Args),
     /// Compares gate, outbox and stocks with the tables, repairs them, and says what differed.
     Reconcile(reconcile::Args),
     /// Mints a token for scripts and tests.
@@ -113,6 +116,7 @@ async fn run(cli: Cli) -> Outcome {
         Command::Import(args) => import::run(args, config).await,
         Command::Export(args) => export::run(args, config).await,
         Command::Reindex => reindex::run(config).await,
+        Command::Eval(args) => eval::run(args, config).await,
         Command::Reconcile(args) => reconcile::run(args, config).await,
         Command::Token(args) => token::run(args, config).await,
         Command::Staff(args) => staff::run(args, config).await,

@@ -240,6 +240,64 @@ both!(bad_questions_are_refused_with_stable_codes, async |rig| {
     }
 });
 
+both!(a_search_says_what_it_understood_in_the_language_of_the_reader, async |rig| {
+    let middle = city(rig).await;
+    let path = |q: &str| format!("/v1/facilities/search?q={q}&{}&explain=true", at(middle));
+    let english = rig.get(&path("食糖")).header("accept-language", "en");
+    let answer = send(english).await.ok();
+    assert_eq!(
+        (&answer["understood"]["step"], &answer["understood"]["read_as"]),
+        (&"heard".into(), &"食堂".into())
+    );
+    assert!(answer["understood"]["text"].as_str().unwrap().contains("results for"), "{answer}");
+    for hit in answer["items"].as_array().unwrap() {
+        assert!(hit["reason"].as_str().unwrap().contains(" away"), "{hit}");
+        assert!(hit["score"]["total"].as_f64().unwrap() > 0.0, "{hit}");
+    }
+    let chinese = get(rig, &path("清波门附近的火锅食堂")).await.ok();
+    assert!(!ids(&chinese).is_empty(), "{chinese}");
+    assert!(chinese["understood"]["let_go"].as_array().unwrap().contains(&"火锅".into()), "{chinese}");
+    assert_eq!(chinese["relaxed"], true);
+    assert!(chinese["items"][0]["reason"].as_str().unwrap().starts_with("距离"), "{chinese}");
+    let none = get(rig, &path("火锅")).await.ok();
+    assert!(none["understood"]["text"].as_str().unwrap().starts_with("没有找到"), "{none}");
+    let plain = get(rig, &format!("/v1/facilities/nearby?{}", at(middle))).await.ok();
+    assert!(plain.get("understood").is_none() && plain["items"][0].get("reason").is_none(), "{plain}");
+});
+
+both!(whatever_is_typed_gets_a_stable_code_or_an_honest_answer, async |rig| {
+    let middle = city(rig).await;
+    let long = "%E9%A3%9F".repeat(3_400);
+    for list in ["search", "suggest"] {
+        for typed in [&*long, &"a".repeat(10_240), "%00", "%07%1B", "%F0%9F%98%80%F0%9F%A5%9F", "%C3%28"] {
+            let answer = get(rig, &format!("/v1/facilities/{list}?q={typed}&{}", at(middle))).await;
+            assert!((400..500).contains(&answer.status), "{list} {}: {}", &typed[..3], answer.text);
+            let problem: Value = serde_json::from_str(&answer.text).unwrap();
+            assert!(problem["code"].is_string(), "{problem}");
+        }
+        for typed in [
+            "%22%20OR%20version%20%3E%200",
+            "category%20%3D%20%22health%22",
+            "食堂%5C%22%20AND%20_geoRadius(1,2,3)",
+            "食%07堂",
+            "食%E2%80%8B堂",
+            "食堂😀😀",
+            "%27%3B%20drop%20table%20facility--",
+            "的了吗呢",
+            "ＡＢＣ食堂",
+            "%25%25%25a",
+        ] {
+            let answer = get(rig, &format!("/v1/facilities/{list}?q={typed}&{}", at(middle))).await.ok();
+            assert!(answer["items"].is_array(), "{typed}: {answer}");
+        }
+    }
+    let canteens = ids(&get(rig, "/v1/facilities/search?q=食堂").await.ok());
+    for written in ["食%E2%80%8B堂", "食堂😀😀"] {
+        let found = ids(&get(rig, &format!("/v1/facilities/search?q={written}")).await.ok());
+        assert_eq!(found, canteens, "{written}");
+    }
+});
+
 both!(suggestions_and_the_first_screen_answer, async |rig| {
     let middle = city(rig).await;
     let found = get(rig, "/v1/facilities/suggest?q=养").await.ok();

@@ -17,6 +17,7 @@ mod rig;
 mod bookings;
 mod demo;
 mod discovery;
+mod eval;
 mod exchange;
 mod facilities;
 mod facility_scopes;

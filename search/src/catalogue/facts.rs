@@ -7,13 +7,18 @@ use linli_domain::{
     vocabulary::WordSet,
 };
 
-use crate::document::{CardJson, FacilityDocument};
+use crate::{
+    distance::on_sphere,
+    document::{CardJson, FacilityDocument},
+};
 
 /// What filters ask: copied with every new catalogue, read by every query.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
     /// Where it stands, if that is known.
     pub point: Option<Point>,
+    /// The same on the unit sphere, so that no query computes it again.
+    pub(crate) on_sphere: Option<[f64; 3]>,
     /// What it is for.
     pub categories: WordSet<Category>,
     /// How it can be reached and used.
@@ -32,6 +37,7 @@ impl Facts {
     pub(crate) fn new(document: &FacilityDocument, schedule: u32) -> Self {
         Self {
             point: document.point,
+            on_sphere: document.point.map(on_sphere),
             categories: document.categories.iter().copied().collect(),
             accessibility: document.accessibility,
             fee_kinds: document.fee_kinds(),

@@ -23,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use facts::{Card, Facts};
-pub use openings::Openings;
+pub(crate) use openings::OpenThen;
+pub use openings::{Openings, Then};
 pub use persist::PersistError;
 
 use crate::{

@@ -154,6 +154,7 @@ impl Snapshot {
         }
         self.facts.push(Some(Facts {
             point,
+            on_sphere: point.map(crate::distance::on_sphere),
             categories: line.categories,
             accessibility: line.accessibility,
             fee_kinds: line.fee_kinds,

@@ -65,10 +65,13 @@ fn ask() -> Ask {
         reach: None,
         profile: WalkProfile::Adult,
         filter: Filter::default(),
+        then: None,
         sort: Sort::Relevance,
+        weights: Weights::USUAL,
         facets: false,
         widen: false,
         after: None,
+        reading: None,
         limit: 20,
         open_at: now,
         now,
@@ -76,7 +79,7 @@ fn ask() -> Ask {
 }
 
 fn found(engine: &SearchEngine, question: &str) -> Vec<String> {
-    let answer = engine.search(&engine.understand(question), &ask()).unwrap();
+    let answer = engine.search(question, &ask()).unwrap();
     answer.hits.iter().map(|hit| answer.snapshot.card(hit.slot).unwrap().name.to_string()).collect()
 }
 
@@ -116,23 +119,23 @@ fn an_exact_name_comes_before_what_is_nearer() {
 #[test]
 fn when_nothing_meets_every_wish_the_answer_says_so() {
     let engine = engine();
-    let answer = engine.search(&engine.understand("清波 食堂"), &ask()).unwrap();
+    let answer = engine.search("清波 食堂", &ask()).unwrap();
     assert!(answer.relaxed && !answer.hits.is_empty());
-    let answer = engine.search(&engine.understand("采荷 食堂"), &ask()).unwrap();
+    let answer = engine.search("采荷 食堂", &ask()).unwrap();
     assert!(!answer.relaxed);
 }
 
 #[test]
 fn pages_of_a_relaxed_list_join() {
     let engine = engine();
-    let query = engine.understand("清波 食堂");
-    let all = engine.search(&query, &ask()).unwrap().hits;
+    let query = "清波 食堂";
+    let all = engine.search(query, &ask()).unwrap().hits;
     let mut joined = Vec::new();
-    let mut after = None;
+    let (mut after, mut reading) = (None, None);
     loop {
-        let answer = engine.search(&query, &Ask { after, limit: 1, ..ask() }).unwrap();
+        let answer = engine.search(query, &Ask { after, reading, limit: 1, ..ask() }).unwrap();
         joined.extend(answer.hits);
-        after = answer.next;
+        (after, reading) = (answer.next, Some(answer.reading));
         if after.is_none() {
             break;
         }
@@ -143,13 +146,13 @@ fn pages_of_a_relaxed_list_join() {
 #[test]
 fn text_respects_circle_filters_and_facets() {
     let engine = engine();
-    let query = engine.understand("食堂");
+    let query = "食堂";
     let near = Ask { reach: Some(Reach::Radius(300.0)), facets: true, ..ask() };
-    let answer = engine.search(&query, &near).unwrap();
+    let answer = engine.search(query, &near).unwrap();
     assert_eq!(answer.hits.len(), 1);
     assert_eq!(answer.facets.unwrap().total, 1);
     let closed = Filter { categories: [Category::Sports].into_iter().collect(), ..Filter::default() };
-    let answer = engine.search(&query, &Ask { filter: closed, facets: true, ..ask() }).unwrap();
+    let answer = engine.search(query, &Ask { filter: closed, facets: true, ..ask() }).unwrap();
     assert!(answer.hits.is_empty());
     let categories: Vec<_> = answer.facets.unwrap().categories.iter().collect();
     assert_eq!(categories, [(Category::CommunityDining, 2)]);
@@ -244,7 +247,7 @@ fn nothing_a_person_types_breaks_it() {
         "食",
         &"食堂".repeat(500),
     ] {
-        let answer = engine.search(&engine.understand(question), &ask()).unwrap();
+        let answer = engine.search(question, &ask()).unwrap();
         assert!(answer.hits.len() <= 20);
         engine.suggest(question, &ask()).unwrap();
     }

@@ -28,14 +28,14 @@ use crate::{
     document::FacilityDocument,
     engine::EngineError,
     rank::TextHit,
-    source::{Meeting, TextSource, Wanted},
+    source::{TextSource, Wanted},
     text::{Analyzer, Query},
     tokens::DocumentTokens,
 };
 use fields::Fields;
 
 /// Form of the index. Raise it when fields or tokens change their meaning.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// Memory for documents that are not yet committed; one thread writes.
 const WRITER_BYTES: usize = 48_000_000;
@@ -136,14 +136,11 @@ impl TextIndex {
         self.reader.reload()
     }
 
-    /// Everything that meets every wish of the question.
-    pub(crate) fn meeting_all(&self, query: &Query) -> tantivy::Result<Vec<TextHit>> {
-        self.collect(question::all_units(&self.fields, query).as_ref(), query.units.len())
-    }
-
-    /// Everything that meets all wishes but one.
-    pub(crate) fn meeting_most(&self, query: &Query) -> tantivy::Result<Vec<TextHit>> {
-        self.collect(question::most_units(&self.fields, query).as_ref(), query.units.len())
+    /// Everything that meets the question, by slot.
+    pub(crate) fn meeting(&self, query: &Query) -> tantivy::Result<Vec<TextHit>> {
+        let mut hits = self.collect(question::meeting(&self.fields, query).as_ref(), query.units.len())?;
+        hits.sort_unstable_by_key(|hit| hit.slot);
+        Ok(hits)
     }
 
     /// Everything whose name begins as typed, in characters or pinyin.
@@ -178,10 +175,7 @@ impl TextSource for TextIndex {
 
     /// Everything in the city that meets the question: it is here, and costs microseconds.
     async fn find(&self, wanted: &Wanted<'_>) -> Result<Vec<TextHit>, EngineError> {
-        Ok(match wanted.meeting {
-            Meeting::All => self.meeting_all(wanted.query),
-            Meeting::AllButOne => self.meeting_most(wanted.query),
-        }?)
+        Ok(self.meeting(wanted.query)?)
     }
 }
 

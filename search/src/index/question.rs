@@ -14,7 +14,7 @@ use tantivy::{
 use super::fields::Fields;
 use crate::text::{Query, Unit};
 
-/// What the whole question being a name adds: more than any sum over [`Query::MAX_UNITS`] units.
+/// What the whole question being a name adds: more than any sum over [`Query::MAX_UNITS`] units and hints.
 pub(super) const EXACT: f32 = 16.0;
 
 /// What meeting a wish in a field is worth.
@@ -25,49 +25,70 @@ const NAME_PART: f32 = 0.8;
 const OFFER: f32 = 0.7;
 const OFFER_CONCEPT: f32 = 0.6;
 const PLACE: f32 = 0.6;
+const PLACE_WHOLE: f32 = 0.8;
+/// What meeting a hint is worth, wherever it is met.
+const HINT: f32 = 0.2;
 
 type Boxed = Box<dyn TantivyQuery>;
 
-/// Every wish is met somewhere. A question of nothing but stop words asks for anything.
-pub(super) fn all_units(fields: &Fields, query: &Query) -> Boxed {
+/// Every unit is met somewhere, or every one but one; hints may be. Nothing but stop words asks for anything.
+pub(super) fn meeting(fields: &Fields, query: &Query) -> Boxed {
     if query.units.is_empty() {
         return Box::new(ConstScoreQuery::new(Box::new(AllQuery), NAME));
     }
-    let units = query.units.iter().map(|unit| (Occur::Must, unit_query(fields, unit)));
+    let hints = query.hints.iter().map(|hint| worth(unit_query(fields, hint), HINT));
     let exact = worth(term(fields.exact, &query.folded), EXACT);
-    Box::new(BooleanQuery::new(units.chain([(Occur::Should, exact)]).collect()))
+    let welcome = hints.chain([exact]).map(|query| (Occur::Should, query));
+    let units = query.units.iter().map(|unit| unit_query(fields, unit));
+    if query.all_but_one {
+        let units: Vec<_> = units.map(|unit| (Occur::Should, unit)).collect();
+        let enough = units.len().saturating_sub(1).max(1);
+        let units: Boxed = Box::new(BooleanQuery::with_minimum_required_clauses(units, enough));
+        return Box::new(BooleanQuery::new(std::iter::once((Occur::Must, units)).chain(welcome).collect()));
+    }
+    Box::new(BooleanQuery::new(units.map(|unit| (Occur::Must, unit)).chain(welcome).collect()))
 }
 
-/// All wishes but one are met somewhere.
-pub(super) fn most_units(fields: &Fields, query: &Query) -> Boxed {
-    let units: Vec<_> = query.units.iter().map(|unit| (Occur::Should, unit_query(fields, unit))).collect();
-    let enough = units.len().saturating_sub(1).max(1);
-    Box::new(BooleanQuery::with_minimum_required_clauses(units, enough))
-}
-
-/// The best of the fields in which the wish is met.
+/// The best of the fields in which the unit is met.
 fn unit_query(fields: &Fields, unit: &Unit) -> Boxed {
     let best_of: Vec<Boxed> = match unit {
-        Unit::Concept(concept, word) => vec![
-            worth(term(fields.name, word), NAME),
-            worth(term(fields.concept, concept), NAME_CONCEPT),
-            worth(term(fields.offer, word), OFFER),
-            worth(term(fields.offer_concept, concept), OFFER_CONCEPT),
-        ],
+        Unit::Concept { name, word } => concept(fields, name, word),
+        Unit::Place { word, names } => {
+            let whole = names.iter().map(|name| worth(term(fields.division, name), PLACE_WHOLE));
+            let anywhere = vec![
+                worth(term(fields.name, word), NAME),
+                worth(grams(fields, word), NAME_PART),
+                worth(term(fields.place, word), PLACE),
+            ];
+            whole.chain(anywhere).collect()
+        }
         Unit::Word(word) => vec![
             worth(term(fields.name, word), NAME),
             worth(grams(fields, word), NAME_PART),
             worth(term(fields.offer, word), OFFER),
             worth(term(fields.place, word), PLACE),
         ],
-        Unit::Latin(word) => vec![
-            worth(term(fields.name, word), NAME),
-            worth(term(fields.pinyin, word), NAME_PINYIN),
-            worth(term(fields.offer, word), OFFER),
-            worth(term(fields.place, word), PLACE),
-        ],
+        Unit::Latin { letters, means } => {
+            let as_it_stands = vec![
+                worth(term(fields.name, letters), NAME),
+                worth(term(fields.pinyin, letters), NAME_PINYIN),
+                worth(term(fields.offer, letters), OFFER),
+                worth(term(fields.place, letters), PLACE),
+            ];
+            let spelt = means.iter().flat_map(|(name, word)| concept(fields, name, word));
+            as_it_stands.into_iter().chain(spelt).collect()
+        }
     };
     Box::new(DisjunctionMaxQuery::new(best_of))
+}
+
+fn concept(fields: &Fields, name: &str, word: &str) -> Vec<Boxed> {
+    vec![
+        worth(term(fields.name, word), NAME),
+        worth(term(fields.concept, name), NAME_CONCEPT),
+        worth(term(fields.offer, word), OFFER),
+        worth(term(fields.offer_concept, name), OFFER_CONCEPT),
+    ]
 }
 
 /// Every pair of neighbouring characters is in the name: nearly always the word itself.

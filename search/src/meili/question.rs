@@ -194,9 +194,9 @@ fn texts(query: &Query, meeting: Meeting) -> Vec<(String, Reading)> {
 /// The coded words of a wish: one, unless it is a longer part of a name than is kept.
 fn unit_words(unit: &Unit) -> Vec<String> {
     match unit {
-        Unit::Concept(_, word) => vec![code(word)],
+        Unit::Concept { word, .. } | Unit::Place { word, .. } => vec![code(word)],
         // Between quotes, since a word alone would also be met by its two halves: lnst by ln and st.
-        Unit::Latin(word) => vec![format!("\"{}\"", code(word))],
+        Unit::Latin { letters, .. } => vec![format!("\"{}\"", code(letters))],
         Unit::Word(word) => {
             let chars: Vec<char> = word.chars().collect();
             let length = chars.len().min(LONGEST_GRAM);

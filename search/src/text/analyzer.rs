@@ -1,13 +1,17 @@
-//! The analyzer: texts into tokens, questions into what is wanted.
+//! The analyzer: texts into tokens. What a question asks for is in [`super::question`].
 
-use std::{collections::HashSet, sync::OnceLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use jieba_rs::{Jieba, TokenizeMode};
 
 use super::{
-    fold::{fold, is_han},
+    fold::fold,
     lexicon::{ConceptId, Lexicon},
     pinyin,
+    terms::{Term, Terms},
 };
 
 /// Everything a name is found by.
@@ -21,47 +25,41 @@ pub struct NameTokens {
     pub spellings: Vec<String>,
 }
 
-/// One thing a question asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// The name of a concept of the lexicon, and the word that was said.
-    Concept(String, String),
-    /// Any other word.
-    Word(String),
-    /// Latin letters: a word as it stands, or pinyin.
-    Latin(String),
-}
-
-/// A question, understood: what must be met, in the order it was said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// The folded text without blanks.
-    pub folded: String,
-    /// What is asked for; empty when the question holds only stop words.
-    pub units: Vec<Unit>,
-}
-
-impl Query {
-    /// More than this is a story; what comes first counts.
-    const MAX_UNITS: usize = 12;
-}
-
 /// Cuts, folds and spells Chinese text by one lexicon.
 pub struct Analyzer {
     /// The general dictionary, loaded when the first text is cut: it takes a good part of a second.
     jieba: OnceLock<Jieba>,
     lexicon: Lexicon,
     stop: HashSet<String>,
+    terms: Terms,
+    /// How the words of the concepts are spelt, in the order of the terms.
+    spellings: OnceLock<Vec<Vec<String>>>,
+    /// Stop words by their pinyin.
+    stop_spellings: OnceLock<HashMap<String, String>>,
 }
 
 impl Analyzer {
     /// An analyzer of this lexicon: make one and share it.
     pub fn new(lexicon: Lexicon) -> Self {
         let stop = lexicon.stop_words().iter().cloned().collect();
-        Self { jieba: OnceLock::new(), lexicon, stop }
+        Self {
+            jieba: OnceLock::new(),
+            stop,
+            terms: Terms::new(&lexicon),
+            lexicon,
+            spellings: OnceLock::new(),
+            stop_spellings: OnceLock::new(),
+        }
     }
 
-    fn jieba(&self) -> &Jieba {
+    /// Loads what the first question would otherwise wait for.
+    pub fn warm(&self) {
+        self.jieba();
+        self.terms.warm(&self.lexicon);
+        let _ = self.spelt_concepts();
+    }
+
+    pub(super) fn jieba(&self) -> &Jieba {
         self.jieba.get_or_init(|| {
             let mut jieba = Jieba::new();
             for word in self.lexicon.words() {
@@ -74,6 +72,42 @@ impl Analyzer {
     /// The lexicon.
     pub fn lexicon(&self) -> &Lexicon {
         &self.lexicon
+    }
+
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    pub(super) fn is_stop(&self, word: &str) -> bool {
+        self.stop.contains(word)
+    }
+
+    /// The words of the concepts that can be spelt, with their syllables.
+    pub(super) fn spelt_concepts(&self) -> impl Iterator<Item = (&Term, &[String])> {
+        let spellings = self.spellings.get_or_init(|| {
+            let spell = |term: &Term| {
+                let syllables = pinyin::syllables(&self.lexicon, &term.word).into_iter();
+                syllables.map(|syllable| syllable.map(str::to_owned)).collect::<Option<Vec<_>>>()
+            };
+            self.terms.concept_words().iter().map(|term| spell(term).unwrap_or_default()).collect()
+        });
+        let spelt = self.terms.concept_words().iter().zip(spellings);
+        spelt
+            .filter(|(_, syllables)| syllables.len() > 1)
+            .map(|(term, syllables)| (term, syllables.as_slice()))
+    }
+
+    /// The stop word that letters spell.
+    pub(super) fn stop_spelt(&self, letters: &str) -> Option<&str> {
+        let spellings = self.stop_spellings.get_or_init(|| {
+            let spell = |word: &String| {
+                let syllables =
+                    pinyin::syllables(&self.lexicon, word).into_iter().collect::<Option<Vec<_>>>()?;
+                Some((syllables.concat(), word.clone()))
+            };
+            self.stop.iter().filter_map(spell).collect()
+        });
+        spellings.get(letters).map(String::as_str)
     }
 
     /// The words of a text, compounds and their parts alike.
@@ -99,54 +133,15 @@ impl Analyzer {
                 tokens.words.push(token.word.to_owned());
             }
         }
+        // A known word begins where it begins, however the dictionary cuts round it.
+        for (range, _) in self.terms.find(&folded) {
+            starts.extend([range.start, range.end].map(|at| folded[..at].chars().count()));
+        }
+        starts.retain(|start| *start < folded.chars().count());
         starts.sort_unstable();
         starts.dedup();
         tokens.spellings = pinyin::spellings(&pinyin::syllables(&self.lexicon, &folded), &starts);
         tokens
-    }
-
-    /// What a question asks for: words of the lexicon first, then what the dictionary knows of the rest.
-    pub fn query(&self, text: &str) -> Query {
-        let folded = fold(text);
-        let mut units = Vec::new();
-        let mut done = 0;
-        for (range, concept) in self.lexicon.find_concepts(&folded) {
-            self.plain_units(&folded[done..range.start], &mut units);
-            done = range.end;
-            let name = self.lexicon.concepts()[concept].name.clone();
-            units.push(Unit::Concept(name, folded[range].to_owned()));
-        }
-        self.plain_units(&folded[done..], &mut units);
-        units.truncate(Query::MAX_UNITS);
-        Query { folded: folded.split_whitespace().collect(), units }
-    }
-
-    /// Words of a stretch without concepts. Neighbouring single characters are
-    /// a name the dictionary does not know, and neighbouring Latin words are
-    /// pinyin typed with blanks: both are joined.
-    fn plain_units(&self, folded: &str, units: &mut Vec<Unit>) {
-        let mut joinable = false;
-        for token in self.jieba().cut(folded, true) {
-            let word = token.word.trim();
-            if word.is_empty() {
-                // A blank joins pinyin but parts Chinese.
-                joinable = joinable && matches!(units.last(), Some(Unit::Latin(_)));
-                continue;
-            }
-            if self.stop.contains(word) {
-                joinable = false;
-                continue;
-            }
-            let latin = word.chars().all(|c| c.is_ascii_alphabetic());
-            let single = word.chars().count() == 1 && word.chars().all(is_han);
-            match units.last_mut() {
-                Some(Unit::Latin(last)) if joinable && latin => last.push_str(word),
-                Some(Unit::Word(last)) if joinable && single => last.push_str(word),
-                _ if latin => units.push(Unit::Latin(word.to_owned())),
-                _ => units.push(Unit::Word(word.to_owned())),
-            }
-            joinable = latin || single;
-        }
     }
 }
 
@@ -168,41 +163,22 @@ mod tests {
 
     static ANALYZER: LazyLock<Analyzer> = LazyLock::new(|| Analyzer::new(Lexicon::shipped()));
 
-    fn understood(question: &str) -> Vec<String> {
-        let units = ANALYZER.query(question).units;
-        units
-            .into_iter()
-            .map(|unit| match unit {
-                Unit::Concept(name, _) => format!("<{name}>"),
-                Unit::Word(word) | Unit::Latin(word) => word,
-            })
-            .collect()
-    }
-
     #[test]
-    fn questions_are_reduced_to_what_is_wanted() {
-        assert_eq!(understood("食堂"), ["<canteen>"]);
-        assert_eq!(understood("長者飯堂"), ["<canteen>"]);
-        assert_eq!(
-            understood("我家附近哪里有可以给老人送餐上门的社区食堂"),
-            ["老人", "<meal_delivery>", "<canteen>"]
-        );
-        assert_eq!(understood("采荷 食堂"), ["采荷", "<canteen>"]);
-        assert_eq!(understood("附近有什么"), Vec::<String>::new());
-        assert_eq!(understood("lnst"), ["lnst"]);
-        assert_eq!(understood("lao nian shi tang"), ["laonianshitang"]);
-    }
-
-    #[test]
-    fn words_of_the_lexicon_stay_whole() {
+    fn words_of_the_lexicon_stay_whole_and_none_hides_another() {
+        let words = ANALYZER.lexicon().words();
+        for word in words {
+            let cut = ANALYZER.jieba().cut(word, true);
+            assert_eq!(cut.len(), 1, "{word} is cut");
+            let hidden = words.iter().find(|other| *other != word && word.contains(other.as_str()));
+            assert_eq!(hidden, None, "{word} hides a shorter word: list atoms only");
+        }
         for word in ["托育", "助餐", "邻里坊", "渝邻汇", "闸弄口", "羽毛球"] {
             assert!(ANALYZER.words(&format!("{word}点")).contains(&word.to_owned()), "{word}");
         }
     }
 
     #[test]
-    fn a_name_the_dictionary_does_not_know_stays_one_wish() {
-        assert_eq!(ANALYZER.query("翯翀").units, [Unit::Word("翯翀".to_owned())]);
+    fn any_part_of_a_name_is_a_gram() {
         let name = ANALYZER.name("翯翀邻里坊");
         assert!(name.grams.contains(&"翯翀".to_owned()) && name.grams.contains(&"坊".to_owned()));
     }

@@ -7,7 +7,14 @@ mod analyzer;
 mod fold;
 mod lexicon;
 mod pinyin;
+mod question;
+mod repair;
+mod terms;
+mod wish;
 
-pub use analyzer::{Analyzer, NameTokens, Query, Unit};
+pub use analyzer::{Analyzer, NameTokens};
 pub use fold::fold;
 pub use lexicon::{Concept, ConceptId, Lexicon, LexiconError};
+pub use question::{Query, Step, Unit};
+pub(crate) use terms::short_division;
+pub use wish::Wish;

@@ -34,6 +34,23 @@ fn umlaut_free(plain: &'static str) -> &'static str {
     }
 }
 
+/// One form for all syllables that dictation and dialects confuse: z and zh, c and ch, s and sh,
+/// l and n, f and h, an and ang, en and eng, in and ing.
+pub(crate) fn alike(syllable: &str) -> String {
+    let (initial, rest) = match syllable {
+        s if s.starts_with("zh") || s.starts_with("ch") || s.starts_with("sh") => (&s[..1], &s[2..]),
+        s if s.starts_with('l') => ("n", &s[1..]),
+        s if s.starts_with("hu") && s.len() > 2 => ("f", &s[2..]),
+        s => ("", s),
+    };
+    let rest = if ["ang", "eng", "ing"].iter().any(|end| rest.ends_with(end)) {
+        &rest[..rest.len() - 1]
+    } else {
+        rest
+    };
+    [initial, rest].concat()
+}
+
 /// Full pinyin and initials of every run of whole words.
 ///
 /// `starts` are the character positions at which words begin, ascending; the
@@ -82,6 +99,17 @@ mod tests {
         }
         assert!(!spelt.iter().any(|spelling| spelling == "nianshi"));
         assert!(spelt.iter().all(|spelling| spelling.len() > 1));
+    }
+
+    #[test]
+    fn what_dictation_confuses_sounds_alike() {
+        for (one, other) in
+            [("shi", "si"), ("tang", "tan"), ("lan", "nan"), ("xing", "xin"), ("huang", "fang")]
+        {
+            assert_eq!(alike(one), alike(other), "{one} {other}");
+        }
+        assert_ne!(alike("shi"), alike("chi"));
+        assert_ne!(alike("hu"), alike("fa"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{
 
 use linli_domain::{Event, calendar::Calendar, ids::FacilityId};
 use linli_search::{
-    SearchEngine,
+    FacilityDocument, SearchEngine,
     catalogue::{Change, FeedCursor},
     text::{Analyzer, Lexicon},
 };
@@ -355,6 +355,18 @@ async fn build(
     let built = building.await.map_err(|error| Error::internal("building the catalogue", error))?;
     read?;
     built.map_err(|error| Error::internal("building the catalogue", error))
+}
+
+/// Every document there is, and the calendar their hours are read by.
+pub(super) async fn documents(app: &App) -> Result<(Vec<FacilityDocument>, Calendar), Error> {
+    let (mut documents, mut after) = (Vec::new(), None);
+    loop {
+        let page = facilities::any_after(app.db.read(), after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        documents.extend(page.iter().filter_map(document));
+    }
+    Ok((documents, calendar::load(app.db.read()).await?))
 }
 
 async fn read_all(app: &App, pages: mpsc::Sender<Vec<Stored>>) -> Result<(), Error> {

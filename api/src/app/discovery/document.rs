@@ -2,16 +2,42 @@
 
 use std::sync::Arc;
 
-use linli_domain::division::{DivisionCode, Divisions, Level};
+use chrono::NaiveDate;
+use linli_domain::{
+    division::{DivisionCode, Divisions, Level},
+    facility::{Facility, FacilityStatus},
+    generator::Generator,
+    ids::FacilityId,
+};
 use linli_search::{FacilityDocument, ServiceDocument};
 use linli_store::storage::facilities::Stored;
+use uuid::Uuid;
 
 /// The document of a facility; `None` when residents do not find it.
 pub(super) fn document(stored: &Stored) -> Option<FacilityDocument> {
-    if !stored.status.listed() {
+    document_of(stored.id, stored.version, stored.status, &stored.facility)
+}
+
+/// The documents of a made city: the same seed makes the same ones.
+pub(super) fn made(size: usize, seed: u64, date: NaiveDate) -> Vec<FacilityDocument> {
+    let city = Generator::new(Divisions::shipped(), seed, size, date);
+    let numbered = city.facilities().take(size).zip(1_u128..);
+    let documents = numbered.filter_map(|(made, number)| {
+        document_of(Uuid::from_u128(number).into(), 1, made.status, &made.facility)
+    });
+    documents.collect()
+}
+
+fn document_of(
+    id: FacilityId,
+    version: i64,
+    status: FacilityStatus,
+    facility: &Facility,
+) -> Option<FacilityDocument> {
+    if !status.listed() {
         return None;
     }
-    let data = stored.facility.data();
+    let data = facility.data();
     let services = data.services.iter().map(|service| ServiceDocument {
         name: service.name.clone(),
         category: service.category,
@@ -19,8 +45,8 @@ pub(super) fn document(stored: &Stored) -> Option<FacilityDocument> {
         modes: service.modes,
     });
     Some(FacilityDocument {
-        id: stored.id,
-        version: stored.version,
+        id,
+        version,
         name: data.name.clone(),
         short_name: data.short_name.clone(),
         aliases: data.aliases.clone(),
@@ -31,7 +57,7 @@ pub(super) fn document(stored: &Stored) -> Option<FacilityDocument> {
         divisions: data.division.as_deref().map(division_names).unwrap_or_default(),
         accessibility: data.accessibility.present,
         carrier_level: data.carrier_level,
-        status: stored.status,
+        status,
         schedule: Arc::new(data.hours.clone()),
         phone: data.phones.first().map(ToString::to_string),
     })

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 mod document;
+pub mod eval;
 pub(crate) mod folder;
 pub mod meili;
 

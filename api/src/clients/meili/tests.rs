@@ -31,10 +31,13 @@ fn ask() -> Ask {
         reach: None,
         profile: WalkProfile::Adult,
         filter: Filter::default(),
+        then: None,
         sort: Sort::Relevance,
+        weights: linli_search::Weights::USUAL,
         facets: false,
         widen: false,
         after: None,
+        reading: None,
         limit: 20,
         open_at: now,
         now,
@@ -99,7 +102,7 @@ fn meili(urls: &[String], timeout_ms: u64) -> Meili {
 }
 
 async fn asked_of(meili: &Meili, question: &str) -> Result<usize, AskError> {
-    let answer = ENGINE.search_in(meili, &ENGINE.understand(question), &ask()).await?;
+    let answer = ENGINE.search_in(meili, question, &ask()).await?;
     Ok(answer.hits.len())
 }
 

@@ -4,7 +4,7 @@ mod feed;
 
 use std::time::Duration;
 
-use linli_search::{Answer, Ask, SearchEngine, meili, text::Query};
+use linli_search::{Answer, Ask, SearchEngine, meili};
 use linli_store::{Error, storage::search_node};
 use tokio_util::sync::CancellationToken;
 
@@ -19,18 +19,18 @@ const WATCH: Duration = Duration::from_millis(500);
 pub async fn search(
     app: &App,
     engine: &SearchEngine,
-    query: &Query,
+    question: &str,
     ask: &Ask,
 ) -> Result<(Answer, bool), Error> {
     let failed = |error| Error::internal("searching", error);
-    let Some(nodes) = &app.meili else { return Ok((engine.search(query, ask).map_err(failed)?, false)) };
-    match tokio::time::timeout(nodes.patience(), engine.search_in(nodes, query, ask)).await {
+    let Some(nodes) = &app.meili else { return Ok((engine.search(question, ask).map_err(failed)?, false)) };
+    match tokio::time::timeout(nodes.patience(), engine.search_in(nodes, question, ask)).await {
         Ok(Ok(answer)) => return Ok((answer, false)),
         Ok(Err(AskError::Engine(error))) => return Err(failed(error)),
         Ok(Err(AskError::Away)) | Err(_) => {}
     }
     metrics::counter!("linli_search_degraded_total").increment(1);
-    Ok((engine.search(query, ask).map_err(failed)?, true))
+    Ok((engine.search(question, ask).map_err(failed)?, true))
 }
 
 /// Keeps an eye on the nodes until `stop`: which index is read on each, and which are back.

@@ -7,7 +7,7 @@ use linli_domain::{
     geo::{Bounds, Datum, Point, WalkProfile},
     vocabulary::{Vocabulary, WordSet},
 };
-use linli_search::{Ask, Filter, Place, Reach, Sort};
+use linli_search::{Answer, Ask, Filter, Place, Reach, Reading, Sort, Weights};
 use poem_openapi::Enum;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,8 @@ pub struct Asked {
     pub datum: Datum,
     /// The radius of a list that an earlier page widened.
     pub widened_to_m: Option<f64>,
+    /// Whether "open" is about the present and not a time that was given.
+    pub at_present: bool,
     shape: Shape,
 }
 
@@ -92,6 +94,8 @@ struct Position {
     open_at: DateTime<Utc>,
     /// The radius of the list, where the one asked for had to be widened.
     widened_to_m: Option<f64>,
+    /// How the question was read, of a search.
+    reading: Option<Reading>,
 }
 
 const MAX_RADIUS_M: f64 = 50_000.0;
@@ -163,15 +167,19 @@ impl Parameters {
             reach: widened_to_m.map(Reach::Radius).or(reach),
             profile,
             filter,
+            then: None,
             sort: sort.into(),
+            weights: Weights::USUAL,
             facets: self.facets == Some(true),
             widen: self.widen == Some(true),
+            reading: position.as_ref().and_then(|position| position.reading),
             after: position.map(|position| position.place),
             limit: usize::try_from(self.limit.unwrap_or(DEFAULT_LIMIT)).unwrap_or(1),
             open_at,
             now,
         };
-        Ok(Asked { ask, datum: datum.unwrap_or(Datum::Wgs84), widened_to_m, shape })
+        let at_present = self.open_at.is_none();
+        Ok(Asked { ask, datum: datum.unwrap_or(Datum::Wgs84), widened_to_m, at_present, shape })
     }
 
     fn origin(&self, datum: Option<Datum>) -> Result<Option<Point>, Refusal> {
@@ -288,8 +296,10 @@ impl Parameters {
 
 impl Asked {
     /// The cursor of the page after the one that ended at `place`.
-    pub fn cursor(&self, app: &App, place: Place, widened_to_m: Option<f64>) -> String {
-        paging::seal(app, &self.shape, Position { place, open_at: self.ask.open_at, widened_to_m })
+    pub fn cursor(&self, app: &App, place: Place, answer: &Answer) -> String {
+        let Answer { widened_to_m, reading, .. } = *answer;
+        let reading = answer.understood.is_some().then_some(reading);
+        paging::seal(app, &self.shape, Position { place, open_at: self.ask.open_at, widened_to_m, reading })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod asked;
 mod render;
+mod told;
 mod wire;
 
 use chrono::{DateTime, FixedOffset};
@@ -13,7 +14,7 @@ use linli_domain::{
 };
 use linli_search::{Answer, Ask, Filter, SuggestionKind};
 use linli_store::storage::facilities::notice;
-use poem::web::Data;
+use poem::{http::HeaderMap, web::Data};
 use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json};
 
 use super::Tag;
@@ -21,10 +22,11 @@ use crate::{
     App,
     app::discovery::meili,
     clients::walking::Walked,
-    http::{Problem, word::Word},
+    http::{Problem, problem::Language, word::Word},
 };
 use asked::{Asked, Parameters, SortParameter};
 use render::View;
+use told::Telling;
 use wire::{FacilityPage, Home, Written};
 
 /// Operations of discovery.
@@ -147,7 +149,7 @@ impl Discovery {
         };
         let asked = parameters.nearby(&app)?;
         let answer = app.discovery.engine()?.nearby(&asked.ask);
-        Ok(page(&app, &asked, answer, false).await)
+        Ok(page(&app, &asked, answer, None, false).await)
     }
 
     /// Searches facilities by words
@@ -158,6 +160,7 @@ impl Discovery {
     async fn search(
         &self,
         app: Data<&App>,
+        headers: &HeaderMap,
         /// The question, at most 100 characters.
         q: Query<String>,
         /// Latitude of where one stands; four decimals are enough.
@@ -196,6 +199,8 @@ impl Discovery {
         cursor: Query<Option<String>>,
         /// Items on a page, 1 to 100.
         limit: Query<Option<u32>>,
+        /// Say how the parts of each score were weighed.
+        explain: Query<Option<bool>>,
     ) -> Result<Written<FacilityPage>, Problem> {
         let question = question(&q.0)?;
         let parameters = Parameters {
@@ -220,9 +225,13 @@ impl Discovery {
         };
         let asked = parameters.search(&app, question)?;
         let engine = app.discovery.engine()?;
-        let (answer, degraded) =
-            meili::search(&app, engine, &engine.understand(question), &asked.ask).await?;
-        Ok(page(&app, &asked, answer, degraded).await)
+        let (answer, degraded) = meili::search(&app, engine, question, &asked.ask).await?;
+        let told = Telling {
+            language: Language::of(headers),
+            explain: explain.0 == Some(true),
+            at_present: asked.at_present,
+        };
+        Ok(page(&app, &asked, answer, Some(told), degraded).await)
     }
 
     /// Suggests how to go on typing
@@ -289,15 +298,21 @@ impl Discovery {
             degraded.push("notices");
             Vec::new()
         });
-        let view = View { datum: asked.datum, profile: asked.ask.profile };
+        let view = View { datum: asked.datum, profile: asked.ask.profile, told: None };
         Ok(Written::new(render::home(&categories, view, &notices, &degraded)))
     }
 }
 
-async fn page(app: &App, asked: &Asked, answer: Answer, degraded: bool) -> Written<FacilityPage> {
+async fn page(
+    app: &App,
+    asked: &Asked,
+    answer: Answer,
+    told: Option<Telling>,
+    degraded: bool,
+) -> Written<FacilityPage> {
     let answer = Answer { widened_to_m: answer.widened_to_m.or(asked.widened_to_m), ..answer };
-    let cursor = answer.next.map(|place| asked.cursor(app, place, answer.widened_to_m));
-    let view = View { datum: asked.datum, profile: asked.ask.profile };
+    let cursor = answer.next.map(|place| asked.cursor(app, place, &answer));
+    let view = View { datum: asked.datum, profile: asked.ask.profile, told };
     let walked = walked(app, asked, &answer).await;
     Written::new(render::page(&answer, view, walked.as_ref(), cursor.as_deref(), degraded))
 }

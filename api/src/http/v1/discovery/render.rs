@@ -15,6 +15,7 @@ use linli_search::{
 };
 use linli_store::storage::facilities::notice;
 
+use super::told::Telling;
 use crate::clients::walking::{Walk, Walked};
 
 /// How the person sees the answer.
@@ -22,6 +23,8 @@ use crate::clients::walking::{Walk, Walked};
 pub struct View {
     pub datum: Datum,
     pub profile: WalkProfile,
+    /// What is told besides; of a search.
+    pub told: Option<Telling>,
 }
 
 /// A page of hits; `walked` are the walks a router knows, hit by hit.
@@ -51,6 +54,9 @@ pub fn page(
     }
     if answer.relaxed {
         out.push_str(",\"relaxed\":true");
+    }
+    if let Some(told) = view.told {
+        told.understood(&mut out, answer);
     }
     if degraded {
         out.push_str(",\"degraded\":[\"search\"]");
@@ -108,6 +114,9 @@ fn hits(out: &mut String, answer: &Answer, view: View, walked: Option<&Walked>) 
         out.push_str(card.open_json());
         place(out, facts, hit, view, walked.and_then(|walked| walked.walks[at]));
         opening(out, facts, &answer.openings);
+        if let Some(told) = view.told {
+            told.hit(out, answer, facts, hit);
+        }
         out.push('}');
     }
     out.push(']');
@@ -183,7 +192,7 @@ mod tests {
 
     use linli_domain::{calendar::Calendar, geo::Point};
     use linli_search::{
-        Ask, Filter, Reach, SearchEngine, Sort,
+        Ask, Filter, Reach, SearchEngine, Sort, Weights,
         catalogue::FeedCursor,
         sample,
         text::{Analyzer, Lexicon},
@@ -191,40 +200,48 @@ mod tests {
     use poem_openapi::types::{ParseFromJSON, ToJSON};
 
     use super::*;
-    use crate::http::v1::discovery::wire::{FacilityPage, Home};
+    use crate::http::{
+        problem::Language,
+        v1::discovery::wire::{FacilityPage, Home},
+    };
 
-    fn answer() -> Answer {
-        let analyzer = Arc::new(Analyzer::new(Lexicon::shipped()));
-        let engine = SearchEngine::build(
-            analyzer,
+    fn engine() -> SearchEngine {
+        SearchEngine::build(
+            Arc::new(Analyzer::new(Lexicon::shipped())),
             Arc::new(Calendar::shipped()),
             uuid::Uuid::nil(),
             FeedCursor::default(),
             sample::city(200, 0.01),
             None,
         )
-        .unwrap();
+        .unwrap()
+    }
+
+    fn ask() -> Ask {
         let now = "2026-02-14T02:00:00Z".parse().unwrap();
-        engine.nearby(&Ask {
+        Ask {
             origin: Point::wgs84(sample::CENTRE.0, sample::CENTRE.1),
             reach: Some(Reach::Minutes(15.0)),
             profile: WalkProfile::Elder,
             filter: Filter::default(),
+            then: None,
             sort: Sort::OpenFirst,
+            weights: Weights::USUAL,
             facets: true,
             widen: false,
             after: None,
+            reading: None,
             limit: 50,
             open_at: now,
             now,
-        })
+        }
     }
 
     #[test]
     fn what_is_written_is_what_the_document_says() {
-        let answer = answer();
+        let answer = engine().nearby(&ask());
         assert!(answer.hits.len() > 10);
-        let view = View { datum: Datum::Gcj02, profile: WalkProfile::Elder };
+        let view = View { datum: Datum::Gcj02, profile: WalkProfile::Elder, told: None };
         let written = page(&answer, view, None, Some("abc"), true);
         let value: serde_json::Value = serde_json::from_str(&written).unwrap();
         let read = FacilityPage::parse_from_json(Some(value.clone()))
@@ -238,5 +255,47 @@ mod tests {
         let read = Home::parse_from_json(Some(home.clone()))
             .unwrap_or_else(|error| panic!("{}", error.into_message()));
         assert_eq!(read.to_json().unwrap(), home);
+    }
+    fn read(written: &str) -> serde_json::Value {
+        let value: serde_json::Value = serde_json::from_str(written).unwrap();
+        let read = FacilityPage::parse_from_json(Some(value.clone()))
+            .unwrap_or_else(|error| panic!("{}", error.into_message()));
+        assert_eq!(read.to_json().unwrap(), value, "no member is missing from the document");
+        value
+    }
+
+    #[test]
+    fn a_search_tells_what_was_understood_and_why_each_hit_is_there() {
+        let engine = engine();
+        let ask = Ask { reach: None, sort: Sort::Relevance, facets: false, ..ask() };
+        let told = |question: &str, language, explain| {
+            let answer = engine.search(question, &ask).unwrap();
+            let told = Some(Telling { language, explain, at_present: true });
+            read(&page(&answer, View { datum: Datum::Wgs84, profile: ask.profile, told }, None, None, false))
+        };
+        let plain = told("现在开门的食堂", Language::Zh, false);
+        assert_eq!(plain["understood"]["step"], "said");
+        assert_eq!(
+            plain["understood"]["wishes"],
+            serde_json::json!([{ "wish": "open_now", "text": "现在营业" }])
+        );
+        assert!(plain["understood"].get("text").is_none() && plain["items"][0].get("score").is_none());
+        let reason = plain["items"][0]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("距离") && reason.ends_with("·营业中"), "{reason}");
+
+        let heard = told("食糖", Language::En, true);
+        assert_eq!(
+            (&heard["understood"]["step"], &heard["understood"]["read_as"]),
+            (&"heard".into(), &"食堂".into())
+        );
+        assert_eq!(heard["understood"]["text"], "These are results for \u{201c}食堂\u{201d}.");
+        assert!(heard["items"][0]["reason"].as_str().unwrap().contains(" away · "), "{heard}");
+        let score = &heard["items"][0]["score"];
+        let part = |name: &str| score[name].as_f64().unwrap();
+        assert!((part("total") - part("text") - part("walk") - part("open")).abs() < 0.002, "{score}");
+
+        let nothing = told("火锅", Language::Zh, false);
+        assert_eq!(nothing["items"], serde_json::json!([]));
+        assert!(nothing["understood"]["text"].as_str().unwrap().starts_with("没有找到"), "{nothing}");
     }
 }

@@ -6,6 +6,7 @@ use linli_domain::{
     facility::{AccessFeature, CarrierLevel, Category, FacilityStatus, FeeKind, ServiceMode},
     geo::{Datum, WalkProfile},
 };
+use linli_search::text::Step;
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse, Enum, Object,
@@ -73,6 +74,103 @@ pub struct FacilityHit {
     /// On foot, rounded up; see `walk` for how it was found.
     walk_minutes: Option<i32>,
     open: Opening,
+    /// Why it is shown, in words to print; of a search.
+    reason: Option<String>,
+    /// Why it stands where it does; of a search with `explain`.
+    score: Option<HitScore>,
+}
+
+/// The parts of a score, weighed, and their sum.
+#[derive(Object)]
+pub struct HitScore {
+    total: f64,
+    /// How well it is what was meant; more than any sum of the others when its name is the question.
+    text: f64,
+    /// How near it is on foot.
+    walk: f64,
+    /// Whether it is open.
+    open: f64,
+}
+
+/// How far a question was read from what was said; each is tried only when those before found nothing.
+#[derive(Enum, Clone, Copy)]
+#[oai(rename = "ReadingStep", rename_all = "snake_case")]
+pub enum StepWire {
+    /// As it was said.
+    Said,
+    /// Letters taken for pinyin or initials.
+    Spelt,
+    /// Characters taken for others of the same sound.
+    Heard,
+    /// Without words that nobody knows.
+    Known,
+    /// Characters taken for others of a similar sound.
+    HeardAlike,
+    /// One character or letter taken for a slip.
+    Slip,
+    /// The thing, wherever it is.
+    Anywhere,
+    /// All wishes but one.
+    Most,
+}
+
+impl StepWire {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Said => "said",
+            Self::Spelt => "spelt",
+            Self::Heard => "heard",
+            Self::Known => "known",
+            Self::HeardAlike => "heard_alike",
+            Self::Slip => "slip",
+            Self::Anywhere => "anywhere",
+            Self::Most => "most",
+        }
+    }
+}
+
+impl From<Step> for StepWire {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Said => Self::Said,
+            Step::Spelt => Self::Spelt,
+            Step::Heard => Self::Heard,
+            Step::Known => Self::Known,
+            Step::HeardAlike => Self::HeardAlike,
+            Step::Slip => Self::Slip,
+            Step::Anywhere => Self::Anywhere,
+            Step::Most => Self::Most,
+        }
+    }
+}
+
+/// A wish about how it should be that became a filter.
+#[derive(Object)]
+pub struct UnderstoodWish {
+    /// `open_now`, `open_weekend`, `open_evening`, `open_all_night`, `free` or `nearest`.
+    wish: String,
+    /// The same in words to print.
+    text: String,
+}
+
+/// What a question was taken for, so that the person can say no.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct UnderstoodQuestion {
+    step: StepWire,
+    /// What is looked for.
+    words: Vec<String>,
+    /// Divisions of the city that were named.
+    places: Vec<String>,
+    /// How it should be.
+    wishes: Vec<UnderstoodWish>,
+    /// The text that was read instead of the question.
+    read_as: Option<String>,
+    /// What was said but met by nothing, and is not looked for.
+    let_go: Vec<String>,
+    /// What was done to the question, or that nothing was found, in words to print.
+    text: Option<String>,
 }
 
 /// How walking times were found.
@@ -121,6 +219,8 @@ pub struct FacilityPage {
     widened_to_m: Option<i32>,
     /// `true` when no facility met every word and some word was let go.
     relaxed: Option<bool>,
+    /// What the question was taken for; of a search.
+    understood: Option<UnderstoodQuestion>,
     /// What could only be answered in a lesser way: `search`, while the search server is away.
     degraded: Option<Vec<String>>,
 }

@@ -14,7 +14,7 @@ use crate::{
     App,
     app::{
         StartError,
-        discovery::{catalogue, meili},
+        discovery::{catalogue, demand, meili},
         gate,
     },
     health::Part,
@@ -76,6 +76,7 @@ pub async fn start(app: App, with_jobs: bool) -> Result<Running, StartError> {
     let Running { app, stop, tasks, .. } = &mut running;
     tasks.spawn(catalogue::follow(app.clone(), stop.clone()));
     tasks.spawn(meili::watch(app.clone(), stop.clone()));
+    tasks.spawn(demand::keep(app.clone(), stop.clone()));
     running.address = spawn(app, app.config.listen, http::endpoint(app, probes(app)), stop, tasks).await?;
     if with_jobs {
         running.work();

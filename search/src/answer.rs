@@ -83,8 +83,10 @@ const MAX_PLACES: usize = 3;
 pub struct Understood {
     /// How far from what was said.
     pub step: Step,
-    /// What is looked for, in the words that were said.
+    /// What is looked for, in the words that were said, as far as the vocabulary knows them.
     pub words: Vec<String>,
+    /// Other words that are looked for.
+    pub unknown: Vec<String>,
     /// Whole names of the divisions that were named, of an ambiguous name the first few.
     pub places: Vec<String>,
     /// How it should be.
@@ -99,8 +101,9 @@ pub struct Understood {
 
 impl Understood {
     pub(crate) fn of(query: &Query, without_wishes: bool) -> Self {
-        let units = query.units.iter().chain(&query.hints);
-        let words = units.map(|unit| unit.said().to_owned()).collect();
+        let known = |unit: &&Unit| matches!(unit, Unit::Concept { .. } | Unit::Place { .. });
+        let said = |units: Vec<&Unit>| units.into_iter().map(|unit| unit.said().to_owned()).collect();
+        let (known, unknown) = query.units.iter().chain(&query.hints).partition(known);
         let places = query.units.iter().flat_map(|unit| match unit {
             Unit::Place { names, .. } => names.as_slice(),
             _ => &[],
@@ -112,7 +115,8 @@ impl Understood {
         };
         Self {
             step: query.step,
-            words,
+            words: said(known),
+            unknown: said(unknown),
             places: places.take(MAX_PLACES).cloned().collect(),
             wishes,
             wishes_let_go,

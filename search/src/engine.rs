@@ -21,7 +21,7 @@ use crate::{
     nearby::nearby,
     rank::{TextHit, Weights, ranked},
     recent::Recent,
-    source::{Meeting, TextSource, Wanted},
+    source::{Meeting, Met, TextSource, Wanted},
     suggest::{Suggestion, SuggestionKind, Wordlist},
     text::{Analyzer, Query, Step, Wish, fold},
 };
@@ -192,20 +192,12 @@ impl SearchEngine {
         }
         let wished = wishing(ask, &query.wishes);
         let meeting = if query.all_but_one { Meeting::AllButOne } else { Meeting::All };
-        let listed = Ask { facets: ask.facets && S::WHOLE, ..ask.clone() };
         let wanted =
             Wanted { snapshot: &snapshot, query: &query, meeting, ask: wished.as_ref().unwrap_or(ask) };
-        let mut hits = source.find(&wanted).await?;
-        hits.sort_unstable_by_key(|hit| hit.slot);
-        let mut answer = self.answer(&snapshot, &query, &listed, &hits);
-        // What only our own tokens know, such as letters that spell a concept, is answered from here.
-        if answer.hits.is_empty() && ask.after.is_none() {
-            answer = self.answer(&snapshot, &query, &listed, &all);
-        }
-        if ask.facets && !S::WHOLE {
-            answer.facets = self.answer(&snapshot, &query, ask, &all).facets;
-        }
-        Ok(answer)
+        let Met { hits, whole } = source.find(&wanted).await?;
+        let rest: &[TextHit] = if whole && !hits.is_empty() { &[] } else { &all };
+        let hits = joined(hits, rest);
+        Ok(self.answer(&snapshot, &query, ask, &hits))
     }
 
     /// The first reading of a question that finds anything, with what it finds; a later page has the
@@ -272,6 +264,16 @@ impl SearchEngine {
         found.truncate(SUGGESTIONS);
         Ok(found)
     }
+}
+
+/// What a source found, and the rest that our own tokens find, ascending by slot; of two relevances
+/// the better counts.
+fn joined(found: Vec<TextHit>, rest: &[TextHit]) -> Vec<TextHit> {
+    let mut hits = found;
+    hits.extend_from_slice(rest);
+    hits.sort_unstable_by(|a, b| a.slot.cmp(&b.slot).then(b.relevance.total_cmp(&a.relevance)));
+    hits.dedup_by_key(|hit| hit.slot);
+    hits
 }
 
 /// The question with what was wished beside it; `None` if nothing was.

@@ -26,6 +26,7 @@ mod source;
 mod suggest;
 pub mod text;
 mod tokens;
+mod worth;
 
 pub use answer::{Answer, Ask, Reach, Reading, Understood};
 pub use document::{FacilityDocument, ServiceDocument};
@@ -34,5 +35,5 @@ pub use filter::{Counts, Facets, Filter};
 pub use nearby::nearby;
 pub use order::{Hit, Place, Sort};
 pub use rank::{Score, TextHit, Weights};
-pub use source::{Meeting, TextSource, Wanted};
+pub use source::{Meeting, Met, TextSource, Wanted};
 pub use suggest::{Suggestion, SuggestionKind};

@@ -26,15 +26,21 @@ pub struct Wanted<'a> {
     pub ask: &'a Ask,
 }
 
+/// What a source found.
+#[derive(Clone, Debug, Default)]
+pub struct Met {
+    /// In any order.
+    pub hits: Vec<TextHit>,
+    /// Whether this is every facility that meets the question.
+    pub whole: bool,
+}
+
 /// Something that finds facilities by words.
 pub trait TextSource: Sync {
     /// Why it could not.
     type Error;
 
-    /// Whether it hands out every facility that meets the question, so that they can be counted.
-    const WHOLE: bool;
-
-    /// Facilities that meet the question. It may leave out what has no chance to be on the page;
+    /// Facilities that meet the question. It may leave out what has no chance to be on the first page;
     /// what is too far or fails a filter is sorted out by the caller.
-    fn find(&self, wanted: &Wanted<'_>) -> impl Future<Output = Result<Vec<TextHit>, Self::Error>> + Send;
+    fn find(&self, wanted: &Wanted<'_>) -> impl Future<Output = Result<Met, Self::Error>> + Send;
 }

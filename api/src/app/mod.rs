@@ -58,6 +58,8 @@ pub struct Inner {
     pub health: crate::health::Health,
     /// The catalogue of this process.
     pub discovery: discovery::Discovery,
+    /// What is looked for in vain.
+    pub demand: discovery::demand::Demand,
     /// Who knows real walks, if anybody.
     pub walking: Option<Walking>,
     /// The Meilisearch nodes, if there are any.
@@ -127,6 +129,7 @@ impl App {
             slots,
             health,
             discovery,
+            demand: discovery::demand::Demand::default(),
             walking,
             meili,
         })))

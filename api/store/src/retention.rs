@@ -79,6 +79,14 @@ pub const PERIODS: &[Period] = &[
         only: "accepted_at IS NULL",
         why: "an invitation nobody accepted is of no use",
     },
+    Period {
+        table: "search_demand",
+        key: "day, org_path, words",
+        column: "last_at",
+        days: 400,
+        only: "",
+        why: "a year and a season are compared; no person is in it",
+    },
 ];
 
 /// Rows deleted in one statement, so that no lock is held for long.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use linli::{Config, app::discovery::meili};
 use linli_domain::facility::FacilityStatus;
-use linli_store::storage::search_node;
+use linli_store::storage::{facilities, search_node};
 use serde_json::Value;
 
 use crate::{
@@ -12,6 +12,9 @@ use crate::{
     private_meili::{KEY, PrivateMeili},
     rig::{Rig, Server, both},
 };
+
+/// Edits while both nodes are built anew.
+const EDITS: usize = 2_000;
 
 /// Patience with a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -116,19 +119,29 @@ both!(both_engines_answer_alike_and_edits_follow, async |rig| {
     }
 
     let stored = any(rig).await.into_iter().find(|stored| stored.status == FacilityStatus::Open).unwrap();
-    let mut data = stored.facility.clone().into_data();
-    data.name = "翡翠湾临时改名食堂".to_owned();
-    edit(rig, &stored, linli_domain::facility::Facility::from_stored(data), FacilityStatus::Open).await;
-    let began = Instant::now();
-    loop {
-        let answer = get(&server, "/v1/facilities/search?q=翡翠湾").await.ok();
-        if ids(&answer) == [stored.id.to_string()] && answer.get("degraded").is_none() {
-            break;
+    let mut taken = Vec::new();
+    for name in ["翡翠湾食堂", "琥珀湾食堂", "珊瑚湾食堂", "玛瑙湾食堂", "珍珠湾食堂"]
+    {
+        let stored = facilities::find_public(rig.app.db.read(), stored.id).await.unwrap().unwrap();
+        let mut data = stored.facility.clone().into_data();
+        name.clone_into(&mut data.name);
+        edit(rig, &stored, linli_domain::facility::Facility::from_stored(data), FacilityStatus::Open).await;
+        let began = Instant::now();
+        loop {
+            let answer = get(&server, &format!("/v1/facilities/search?q={name}")).await.ok();
+            let first = ids(&answer).first() == Some(&stored.id.to_string());
+            if first && answer["items"][0]["name"] == name && answer.get("degraded").is_none() {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "{answer}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "{answer}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        taken.push(began.elapsed());
     }
-    eprintln!("an edit was found after {:?}", began.elapsed());
+    // One of them may meet a machine that is busy with something else.
+    taken.sort_unstable();
+    assert!(taken[taken.len() / 2] < Duration::from_secs(2), "{taken:?}");
+    eprintln!("edits were found after {taken:?}");
     server.stop().await;
 });
 
@@ -175,17 +188,26 @@ async fn edits_during_a_rebuild_are_neither_lost_nor_doubled_and_no_question_fai
     for node in &server.app.meili.as_ref().unwrap().nodes {
         meili::want_rebuild(&server.app, &node.name).await.unwrap();
     }
-    for round in 0..3 {
+    let (mut edits, mut cancelled) = (0, 0);
+    while edits < EDITS {
         for stored in any(&rig).await.into_iter().filter(|stored| stored.status.listed()) {
             let mut data = stored.facility.clone().into_data();
-            data.name = format!("{}{round}", data.name);
-            let status =
-                if round == 2 && data.name.len() % 5 == 0 { FacilityStatus::Closed } else { stored.status };
+            let plain = data.name.trim_end_matches(|c: char| c.is_ascii_digit());
+            data.name = format!("{plain}{edits}");
+            let last_round = edits + 80 > EDITS;
+            let closes = last_round && edits.is_multiple_of(5);
+            let status = if closes { FacilityStatus::Closed } else { stored.status };
             edit(&rig, &stored, linli_domain::facility::Facility::from_stored(data), status).await;
-            let answer = get(&server, "/v1/facilities/search?q=社区").await;
-            assert_eq!(answer.status, 200, "{}", answer.text);
+            edits += 1;
+            if edits % 20 == 0 {
+                let answer = get(&server, "/v1/facilities/search?q=社区").await;
+                assert_eq!(answer.status, 200, "{}", answer.text);
+                // Somebody cancels whatever is queued or under way there.
+                cancelled += one.cancel_tasks().await;
+            }
         }
     }
+    eprintln!("{edits} edits; {cancelled} tasks were cancelled");
     let began = Instant::now();
     for node in &server.app.meili.as_ref().unwrap().nodes {
         loop {

@@ -66,6 +66,7 @@ const RIGHTS: &[(&str, Option<Permission>)] = &[
     ("publishRoomDay", Some(Permission::RoomEdit)),
     ("listRoomBookings", Some(Permission::BookingRead)),
     ("staffCancelBooking", Some(Permission::BookingEdit)),
+    ("staffListSearchDemand", Some(Permission::StatisticsRead)),
     ("staffReadAudit", Some(Permission::AuditRead)),
     ("staffLookUpResidents", Some(Permission::ResidentRead)),
     ("staffGetResident", Some(Permission::ResidentRead)),

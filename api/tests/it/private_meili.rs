@@ -61,6 +61,24 @@ impl PrivateMeili {
         self.signal("-CONT");
     }
 
+    /// Cancels every task that is queued or under way; says how many.
+    pub(crate) async fn cancel_tasks(&self) -> u64 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("{}/tasks/cancel?statuses=enqueued,processing", self.url());
+        let asked = client.post(url).bearer_auth(KEY).send().await.unwrap();
+        let asked: serde_json::Value = asked.json().await.unwrap();
+        let url = format!("{}/tasks/{}", self.url(), asked["taskUid"]);
+        for _ in 0..200 {
+            let task = client.get(&url).bearer_auth(KEY).send().await.unwrap();
+            let task: serde_json::Value = task.json().await.unwrap();
+            if task["status"] == "succeeded" {
+                return task["details"]["canceledTasks"].as_u64().unwrap_or(0);
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        0
+    }
+
     fn signal(&self, signal: &str) {
         Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
     }

@@ -108,6 +108,37 @@ fn people_find_what_they_mean() {
     assert!(found(&engine, "火锅").is_empty());
 }
 
+/// A source that hands out only the first of what it finds.
+struct Stingy<'a>(&'a SearchEngine);
+
+impl TextSource for Stingy<'_> {
+    type Error = EngineError;
+
+    async fn find(&self, wanted: &Wanted<'_>) -> Result<Met, EngineError> {
+        let hits = self.0.index.meeting(wanted.query)?;
+        Ok(Met { hits: hits.into_iter().take(1).collect(), whole: false })
+    }
+}
+
+/// What a future that never waits comes to.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("it waits"),
+    }
+}
+
+#[test]
+fn what_a_source_leaves_out_is_listed_all_the_same() {
+    let engine = engine();
+    let ask = Ask { facets: true, ..ask() };
+    let whole = engine.search("食堂", &ask).unwrap();
+    let listed = at_once(engine.search_in(&Stingy(&engine), "食堂", &ask)).unwrap();
+    assert!(whole.hits.len() > 1);
+    assert_eq!((listed.hits, listed.facets), (whole.hits, whole.facets));
+}
+
 #[test]
 fn an_exact_name_comes_before_what_is_nearer() {
     let engine = engine();

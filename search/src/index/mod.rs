@@ -28,7 +28,7 @@ use crate::{
     document::FacilityDocument,
     engine::EngineError,
     rank::TextHit,
-    source::{TextSource, Wanted},
+    source::{Met, TextSource, Wanted},
     text::{Analyzer, Query},
     tokens::DocumentTokens,
 };
@@ -171,11 +171,10 @@ impl TextIndex {
 
 impl TextSource for TextIndex {
     type Error = EngineError;
-    const WHOLE: bool = true;
 
     /// Everything in the city that meets the question: it is here, and costs microseconds.
-    async fn find(&self, wanted: &Wanted<'_>) -> Result<Vec<TextHit>, EngineError> {
-        Ok(self.meeting(wanted.query)?)
+    async fn find(&self, wanted: &Wanted<'_>) -> Result<Met, EngineError> {
+        Ok(Met { hits: self.meeting(wanted.query)?, whole: true })
     }
 }
 

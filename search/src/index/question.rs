@@ -12,29 +12,20 @@ use tantivy::{
 };
 
 use super::fields::Fields;
-use crate::text::{Query, Unit};
+use crate::{
+    text::{Query, Unit},
+    worth::{AROUND, HINT, NAMED, NAMED_IN_PART, NAMED_OTHERWISE, OFFERED},
+};
 
 /// What the whole question being a name adds: more than any sum over [`Query::MAX_UNITS`] units and hints.
 pub(super) const EXACT: f32 = 16.0;
-
-/// What meeting a wish in a field is worth.
-const NAME: f32 = 1.0;
-const NAME_CONCEPT: f32 = 0.9;
-const NAME_PINYIN: f32 = 0.9;
-const NAME_PART: f32 = 0.8;
-const OFFER: f32 = 0.7;
-const OFFER_CONCEPT: f32 = 0.6;
-const PLACE: f32 = 0.6;
-const PLACE_WHOLE: f32 = 0.8;
-/// What meeting a hint is worth, wherever it is met.
-const HINT: f32 = 0.2;
 
 type Boxed = Box<dyn TantivyQuery>;
 
 /// Every unit is met somewhere, or every one but one; hints may be. Nothing but stop words asks for anything.
 pub(super) fn meeting(fields: &Fields, query: &Query) -> Boxed {
     if query.units.is_empty() {
-        return Box::new(ConstScoreQuery::new(Box::new(AllQuery), NAME));
+        return Box::new(ConstScoreQuery::new(Box::new(AllQuery), NAMED));
     }
     let hints = query.hints.iter().map(|hint| worth(unit_query(fields, hint), HINT));
     let exact = worth(term(fields.exact, &query.folded), EXACT);
@@ -54,26 +45,26 @@ fn unit_query(fields: &Fields, unit: &Unit) -> Boxed {
     let best_of: Vec<Boxed> = match unit {
         Unit::Concept { name, word } => concept(fields, name, word),
         Unit::Place { word, names } => {
-            let whole = names.iter().map(|name| worth(term(fields.division, name), PLACE_WHOLE));
+            let whole = names.iter().map(|name| worth(term(fields.division, name), NAMED_IN_PART));
             let anywhere = vec![
-                worth(term(fields.name, word), NAME),
-                worth(grams(fields, word), NAME_PART),
-                worth(term(fields.place, word), PLACE),
+                worth(term(fields.name, word), NAMED),
+                worth(grams(fields, word), NAMED_IN_PART),
+                worth(term(fields.place, word), AROUND),
             ];
             whole.chain(anywhere).collect()
         }
         Unit::Word(word) => vec![
-            worth(term(fields.name, word), NAME),
-            worth(grams(fields, word), NAME_PART),
-            worth(term(fields.offer, word), OFFER),
-            worth(term(fields.place, word), PLACE),
+            worth(term(fields.name, word), NAMED),
+            worth(grams(fields, word), NAMED_IN_PART),
+            worth(term(fields.offer, word), OFFERED),
+            worth(term(fields.place, word), AROUND),
         ],
         Unit::Latin { letters, means } => {
             let as_it_stands = vec![
-                worth(term(fields.name, letters), NAME),
-                worth(term(fields.pinyin, letters), NAME_PINYIN),
-                worth(term(fields.offer, letters), OFFER),
-                worth(term(fields.place, letters), PLACE),
+                worth(term(fields.name, letters), NAMED),
+                worth(term(fields.pinyin, letters), NAMED_OTHERWISE),
+                worth(term(fields.offer, letters), OFFERED),
+                worth(term(fields.place, letters), AROUND),
             ];
             let spelt = means.iter().flat_map(|(name, word)| concept(fields, name, word));
             as_it_stands.into_iter().chain(spelt).collect()
@@ -84,10 +75,10 @@ fn unit_query(fields: &Fields, unit: &Unit) -> Boxed {
 
 fn concept(fields: &Fields, name: &str, word: &str) -> Vec<Boxed> {
     vec![
-        worth(term(fields.name, word), NAME),
-        worth(term(fields.concept, name), NAME_CONCEPT),
-        worth(term(fields.offer, word), OFFER),
-        worth(term(fields.offer_concept, name), OFFER_CONCEPT),
+        worth(term(fields.name, word), NAMED),
+        worth(term(fields.concept, name), NAMED_OTHERWISE),
+        worth(term(fields.offer, word), OFFERED),
+        worth(term(fields.offer_concept, name), AROUND),
     ]
 }
 
@@ -103,8 +94,8 @@ fn grams(fields: &Fields, word: &str) -> Boxed {
 /// A name begins like this, in characters or in pinyin.
 pub(super) fn name_prefix(fields: &Fields, folded: &str) -> Boxed {
     Box::new(DisjunctionMaxQuery::new(vec![
-        worth(prefix(fields.exact, folded), NAME),
-        worth(prefix(fields.pinyin, folded), NAME_PINYIN),
+        worth(prefix(fields.exact, folded), NAMED),
+        worth(prefix(fields.pinyin, folded), NAMED_OTHERWISE),
     ]))
 }
 

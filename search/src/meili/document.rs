@@ -8,7 +8,11 @@ use linli_domain::{
 use serde::Serialize;
 
 use super::code::{code, concept_code};
-use crate::{document::FacilityDocument, text::Analyzer, tokens::DocumentTokens};
+use crate::{
+    document::FacilityDocument,
+    text::{Analyzer, fold, short_division},
+    tokens::DocumentTokens,
+};
 
 /// The attributes that are searched, the worthiest first; see [`super::question`] for the worth.
 pub(super) const SEARCHED: [&str; 5] = ["named", "named_otherwise", "named_in_part", "offered", "around"];
@@ -51,7 +55,10 @@ impl MeiliDocument {
     /// The document of a facility.
     pub fn new(analyzer: &Analyzer, facility: &FacilityDocument) -> Self {
         let tokens = DocumentTokens::new(analyzer, facility);
-        let parts = facility.names().flat_map(|name| parts(&crate::text::fold(name)));
+        let parts = facility.names().flat_map(|name| parts(&fold(name)));
+        // The division it lies in says more than a word of its address.
+        let short = facility.divisions.iter().filter_map(|name| short_division(name).map(fold));
+        let divisions: Vec<String> = tokens.division.iter().cloned().chain(short).collect();
         Self {
             id: facility.id,
             version: facility.version,
@@ -69,7 +76,7 @@ impl MeiliDocument {
                     .map(|name| concept_code(name))
                     .chain(tokens.pinyin.iter().map(|word| code(word))),
             ),
-            named_in_part: words(parts.map(|part| code(&part))),
+            named_in_part: words(parts.chain(divisions).map(|part| code(&part))),
             offered: words(tokens.offer.iter().map(|word| code(word))),
             around: words(
                 tokens

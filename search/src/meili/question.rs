@@ -19,12 +19,13 @@ use crate::{
     catalogue::{Slot, Snapshot},
     order::Sort,
     rank::TextHit,
-    source::{Meeting, Wanted},
+    source::{Meeting, Met, Wanted},
     text::{Query, Unit},
+    worth::{AROUND, NAMED, NAMED_IN_PART, NAMED_OTHERWISE, OFFERED},
 };
 
 /// What meeting a wish in each of the [`SEARCHED`] attributes is worth.
-const WORTH: [f32; SEARCHED.len()] = [1.0, 0.9, 0.8, 0.7, 0.6];
+const WORTH: [f32; SEARCHED.len()] = [NAMED, NAMED_OTHERWISE, NAMED_IN_PART, OFFERED, AROUND];
 const LAST: u8 = 4;
 
 /// What the whole question being a name adds.
@@ -79,6 +80,8 @@ pub struct MeiliHit {
 pub struct Plan {
     /// To be asked in one request.
     pub questions: Vec<Question>,
+    /// Whether there is nothing in it that only our own tokens know: letters that spell a concept.
+    whole: bool,
 }
 
 impl Plan {
@@ -137,18 +140,21 @@ impl Plan {
                 reading: Reading::Exact,
             });
         }
-        Self { questions }
+        let spells = |unit: &Unit| matches!(unit, Unit::Latin { means, .. } if !means.is_empty());
+        Self { questions, whole: !wanted.query.units.iter().any(spells) }
     }
 
     /// The smallest question there is, to see whether anybody answers.
     pub fn probe() -> Self {
         let reading = Reading::Words { words: 0, share: 1.0 };
-        Self { questions: vec![Question { q: String::new(), filter: None, sort: None, limit: 1, reading }] }
+        let questions = vec![Question { q: String::new(), filter: None, sort: None, limit: 1, reading }];
+        Self { questions, whole: false }
     }
 
     /// What the answers mean, one list for each question. A facility that this catalogue does not
     /// know (yet, or any more) is left out; of several ways to be found the best counts.
-    pub fn read(&self, snapshot: &Snapshot, answers: &[Vec<MeiliHit>]) -> Vec<TextHit> {
+    pub fn read(&self, snapshot: &Snapshot, answers: &[Vec<MeiliHit>]) -> Met {
+        let cut = self.questions.iter().zip(answers).any(|(question, hits)| hits.len() >= question.limit);
         let mut found: Vec<(Slot, f32, bool)> = Vec::new();
         for (question, hits) in self.questions.iter().zip(answers) {
             for hit in hits {
@@ -169,7 +175,7 @@ impl Plan {
             let met = if exact && met == 0.0 { WORTH[0] } else { met };
             TextHit { slot, relevance: met + if exact { EXACT } else { 0.0 } }
         });
-        hits.collect()
+        Met { hits: hits.collect(), whole: self.whole && !cut }
     }
 }
 

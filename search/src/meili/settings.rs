@@ -9,7 +9,7 @@ use super::{
 use crate::text::Lexicon;
 
 /// Form of documents and settings. Raise it when tokens change their meaning.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// The most hits one search hands out.
 pub(super) const MAX_HITS: usize = 1_000;

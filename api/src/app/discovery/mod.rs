@@ -1,6 +1,7 @@
 //! Discovery: the catalogue of this process, kept up with SQL, and what is asked of it.
 
 pub mod catalogue;
+pub mod demand;
 mod document;
 pub mod eval;
 pub(crate) mod folder;

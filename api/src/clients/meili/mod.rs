@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use linli_search::{EngineError, TextHit, TextSource, Wanted, meili::Plan};
+use linli_search::{EngineError, Met, TextSource, Wanted, meili::Plan};
 
 pub use node::{Node, NodeError};
 
@@ -68,9 +68,8 @@ impl Meili {
 
 impl TextSource for Meili {
     type Error = AskError;
-    const WHOLE: bool = false;
 
-    async fn find(&self, wanted: &Wanted<'_>) -> Result<Vec<TextHit>, AskError> {
+    async fn find(&self, wanted: &Wanted<'_>) -> Result<Met, AskError> {
         let plan = Plan::new(wanted);
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         for step in 0..self.nodes.len() {

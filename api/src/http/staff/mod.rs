@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod auth;
 mod calendar;
+mod demand;
 mod exchange;
 mod facilities;
 mod organisations;
@@ -25,8 +26,15 @@ type People = (
 );
 
 /// Everything under `/staff/v1`.
-pub type Api =
-    (system::System, rooms::Rooms, facilities::Api, exchange::Exchange, calendar::Calendar, People);
+pub type Api = (
+    system::System,
+    rooms::Rooms,
+    facilities::Api,
+    exchange::Exchange,
+    demand::Demand,
+    calendar::Calendar,
+    People,
+);
 
 /// The parts of the API.
 pub const fn api() -> Api {
@@ -35,6 +43,7 @@ pub const fn api() -> Api {
         rooms::Rooms,
         facilities::api(),
         exchange::Exchange,
+        demand::Demand,
         calendar::Calendar,
         (
             auth::Auth,

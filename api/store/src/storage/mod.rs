@@ -8,6 +8,7 @@ pub mod facilities;
 pub mod residents;
 pub mod rooms;
 pub mod schema;
+pub mod search_demand;
 pub mod search_node;
 pub mod sessions;
 pub mod staff;

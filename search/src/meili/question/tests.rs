@@ -159,7 +159,7 @@ fn answers_are_joined_and_the_best_way_counts() {
         vec![hit(ids[1], 1.0), hit(ids[2], 1.0)],
     ];
     let mut hits: Vec<_> =
-        plan.read(&snapshot, &answers).into_iter().map(|hit| (hit.slot, hit.relevance)).collect();
+        plan.read(&snapshot, &answers).hits.into_iter().map(|hit| (hit.slot, hit.relevance)).collect();
     hits.sort_by_key(|(slot, _)| *slot);
     let slot = |n: usize| snapshot.slot(ids[n]).unwrap();
     assert_eq!(hits, [(slot(0), 1.0), (slot(1), 1.7), (slot(2), 2.0)]);

@@ -22,7 +22,7 @@ use crate::{
     App,
     app::discovery::meili,
     clients::walking::Walked,
-    http::{Problem, problem::Language, word::Word},
+    http::{Problem, limits::ClientAddress, problem::Language, word::Word},
 };
 use asked::{Asked, Parameters, SortParameter};
 use render::View;
@@ -161,6 +161,7 @@ impl Discovery {
         &self,
         app: Data<&App>,
         headers: &HeaderMap,
+        address: Data<&ClientAddress>,
         /// The question, at most 100 characters.
         q: Query<String>,
         /// Latitude of where one stands; four decimals are enough.
@@ -226,6 +227,7 @@ impl Discovery {
         let asked = parameters.search(&app, question)?;
         let engine = app.discovery.engine()?;
         let (answer, degraded) = meili::search(&app, engine, question, &asked.ask).await?;
+        app.demand.note(engine, &asked.ask, &answer, address.0.0);
         let told = Telling {
             language: Language::of(headers),
             explain: explain.0 == Some(true),

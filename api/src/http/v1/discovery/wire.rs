@@ -159,7 +159,7 @@ pub struct UnderstoodWish {
 #[oai(skip_serializing_if_is_none)]
 pub struct UnderstoodQuestion {
     step: StepWire,
-    /// What is looked for.
+    /// What is looked for, as far as the vocabulary of the city knows it.
     words: Vec<String>,
     /// Divisions of the city that were named.
     places: Vec<String>,

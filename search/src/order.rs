@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use linli_domain::ids::FacilityId;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::Slot;
+use crate::{catalogue::Slot, rank::EXACT_NAME};
 
 /// In which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +50,11 @@ pub struct Hit {
 }
 
 impl Hit {
+    /// Whether a name of it is just what was said.
+    pub fn is_exact_name(&self) -> bool {
+        f32::from(self.relevance) / 1_000.0 >= EXACT_NAME
+    }
+
     /// Crow-fly distance in metres, if both ends are known.
     pub fn distance_m(&self) -> Option<f64> {
         (self.place.distance_cm != Place::NOWHERE_CM).then(|| f64::from(self.place.distance_cm) / 100.0)

@@ -9,9 +9,9 @@ use linli_domain::geo::WalkProfile;
 
 use crate::{
     answer::{Answer, Ask, Found, page},
-    catalogue::{Openings, Slot, Snapshot},
+    catalogue::{Facts, Openings, Slot, Snapshot},
     distance::{centimetres, chord_2, chord_2_of_metres, metres_of_chord_2, on_sphere},
-    order::Place,
+    order::{Place, Sort},
     sift::Sieve,
 };
 
@@ -74,8 +74,14 @@ const HALF_WORTH_MINUTES: f32 = 15.0;
 /// The relevance of an exact name.
 pub(crate) const MAX_RELEVANCE: f32 = 2.0;
 
+/// More than any hit reaches whose name is not what was said, and less than any other.
+pub(crate) const EXACT_NAME: f32 = 1.5;
+
 /// With more hits than this, a circle is searched by place and not by hit.
 const MANY: usize = 500;
+
+/// So many facilities round the person are looked at before all hits are.
+const SOON: usize = 2_000;
 
 /// Orders what a text index found (`hits` ascend by slot), and counts facets over all of it.
 pub(crate) fn ranked(snapshot: &Arc<Snapshot>, ask: &Ask, hits: &[TextHit]) -> Answer {
@@ -91,12 +97,16 @@ fn find(
     hits: &[TextHit],
     radius_m: Option<f64>,
 ) -> Found {
-    let mut sieve = Sieve::new(snapshot, ask, openings, radius_m);
     let losing = |hit: TextHit| {
-        move |facts: &_, distance_cm| {
+        move |facts: &Facts, distance_cm| {
             loss(hit.relevance, distance_cm, openings.is_open(facts), ask.profile, ask.weights)
         }
     };
+    let soon = nearest_first(snapshot, ask, hits, Sieve::new(snapshot, ask, openings, radius_m), losing);
+    if let Some(found) = soon {
+        return found;
+    }
+    let mut sieve = Sieve::new(snapshot, ask, openings, radius_m);
     match (ask.origin.map(on_sphere), radius_m) {
         (Some(origin), Some(radius_m)) if hits.len() > MANY => {
             // A little more than the circle: the exact limit is in whole centimetres.
@@ -115,6 +125,46 @@ fn find(
         }
     }
     sieve.finish()
+}
+
+/// Looks at the nearest facilities first and ends where nothing farther can be on the page any more.
+/// `None` when that is not soon, or when everything has to be looked at anyway.
+fn nearest_first<L: Fn(&Facts, u32) -> u32>(
+    snapshot: &Snapshot,
+    ask: &Ask,
+    hits: &[TextHit],
+    mut sieve: Sieve<'_>,
+    losing: impl Fn(TextHit) -> L,
+) -> Option<Found> {
+    let origin = ask.origin.map(on_sphere)?;
+    if hits.len() <= MANY || ask.facets || ask.sort != Sort::Relevance {
+        return None;
+    }
+    // The few that are called just so may be anywhere; without them the best relevance bounds the rest.
+    let mut best = 0.0_f32;
+    for hit in hits {
+        if hit.relevance < EXACT_NAME {
+            best = best.max(hit.relevance);
+        } else {
+            sieve.offer(*hit, losing(*hit));
+        }
+    }
+    let around = snapshot.tree().nearest_neighbor_iter_with_distance_2(origin);
+    // A step there costs as much as a few hits here.
+    for (leaf, chord_2) in around.take(SOON.min(hits.len() / 4)) {
+        let distance_cm = centimetres(metres_of_chord_2(chord_2));
+        // What has no place on the map comes after everything that has one.
+        if sieve.is_out_of_reach(distance_cm, loss(best, distance_cm, Some(true), ask.profile, ask.weights)) {
+            return Some(sieve.finish());
+        }
+        let Ok(at) = hits.binary_search_by_key(&leaf.data, |hit| hit.slot) else { continue };
+        let Some(facts) = snapshot.facts(leaf.data) else { continue };
+        let hit = hits[at];
+        if hit.relevance < EXACT_NAME {
+            sieve.offer_at(leaf.data, facts, distance_cm, hit.thousandths(), losing(hit));
+        }
+    }
+    None
 }
 
 /// The parts of a score, weighed.

@@ -102,6 +102,13 @@ impl<'a> Sieve<'a> {
             || self.top.worst().is_some_and(|worst| distance_cm > worst.place.distance_cm)
     }
 
+    /// Whether nothing at this distance or beyond can be on the page any more, of candidates that lose
+    /// at least so much there.
+    pub(crate) fn is_out_of_reach(&self, distance_cm: u32, least_loss: u32) -> bool {
+        self.radius_cm.is_some_and(|radius_cm| distance_cm > radius_cm)
+            || self.top.worst().is_some_and(|worst| least_loss > worst.place.loss)
+    }
+
     pub(crate) fn finish(self) -> Found {
         Found { hits: self.top.into_sorted(), facets: self.facets }
     }

@@ -108,6 +108,33 @@ fn people_find_what_they_mean() {
     assert!(found(&engine, "火锅").is_empty());
 }
 
+/// Counting facets takes the long way, over every hit: both must list the same.
+#[test]
+fn looking_at_the_nearest_first_finds_what_looking_at_everything_finds() {
+    let (calendar, cursor) = (Arc::new(Calendar::shipped()), FeedCursor::default());
+    let city = crate::sample::city(9_000, 0.05);
+    let engine = SearchEngine::build(ANALYZER.clone(), calendar, Uuid::nil(), cursor, city, None).unwrap();
+    let mut dice = crate::sample::Dice::new(3);
+    for round in 0..40 {
+        let (north, east) = (dice.spread() * 0.06, dice.spread() * 0.06);
+        let question = dice.pick(&["食堂", "社区", "养老", "采荷 食堂", "老人食堂", "采荷老年食堂", "健身"]);
+        let mut ask = Ask {
+            origin: Point::wgs84(crate::sample::CENTRE.0 + north, crate::sample::CENTRE.1 + east),
+            reach: [None, Some(Reach::Radius(3_000.0)), Some(Reach::Minutes(10.0))][round % 3],
+            limit: [1, 20, 100][round % 3],
+            ..ask()
+        };
+        ask.filter.open = round % 4 == 3;
+        for _page in 0..3 {
+            let soon = engine.search(question, &ask).unwrap();
+            let whole = engine.search(question, &Ask { facets: true, ..ask.clone() }).unwrap();
+            assert_eq!((&soon.hits, soon.next), (&whole.hits, whole.next), "{question} {ask:?}");
+            let Some(next) = soon.next else { break };
+            ask = Ask { after: Some(next), reading: Some(soon.reading), ..ask };
+        }
+    }
+}
+
 /// A source that hands out only the first of what it finds.
 struct Stingy<'a>(&'a SearchEngine);
 

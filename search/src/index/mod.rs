@@ -37,6 +37,9 @@ use fields::Fields;
 /// Form of the index. Raise it when fields or tokens change their meaning.
 const FORM: u32 = 3;
 
+/// The most that words are worth, hints included: less than a name that is just what was said.
+const MOST_MET: f32 = 1.4;
+
 /// Memory for documents that are not yet committed; one thread writes.
 const WRITER_BYTES: usize = 48_000_000;
 
@@ -215,7 +218,9 @@ impl SegmentCollector for SegmentSlots {
             // The weights of the fields add up over the wishes; an exact name comes on top.
             let (exact, met) =
                 if score >= question::EXACT { (1.0, score - question::EXACT) } else { (0.0, score) };
-            self.hits.push(TextHit { slot, relevance: exact + met / self.units });
+            // However many hints are met, they never make a name of it.
+            let met = (met / self.units).min(MOST_MET);
+            self.hits.push(TextHit { slot, relevance: exact + met });
         }
     }
 

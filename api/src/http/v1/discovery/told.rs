@@ -28,9 +28,6 @@ pub struct Telling {
 const KILOMETRE_M: f64 = 1_000.0;
 /// Nobody paces out a single metre.
 const STEP_M: f64 = 10.0;
-/// The relevance, in thousandths, of words that were all met in a name; more has the very name that was said.
-const MET_IN_A_NAME: u16 = 1_000;
-
 impl Telling {
     fn say<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         if self.language == Language::Zh { zh } else { en }
@@ -129,7 +126,7 @@ impl Telling {
 
     fn reason(self, answer: &Answer, facts: &Facts, hit: &Hit) -> String {
         let zh = self.language == Language::Zh;
-        let exact = (hit.relevance > MET_IN_A_NAME).then(|| self.say("名称一致", "the very name").to_owned());
+        let exact = hit.is_exact_name().then(|| self.say("名称一致", "the very name").to_owned());
         let distance = hit.distance_m().map(|metres| {
             let length = self.length(metres);
             if zh { format!("距离{length}") } else { format!("{length} away") }

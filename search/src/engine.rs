@@ -139,8 +139,13 @@ impl SearchEngine {
         }
         let next = current.with(changes, cursor);
         if !changes.is_empty() {
-            self.index.put(&self.analyzer, changes.iter().filter_map(|change| indexed(&next, change)))?;
-            self.index.commit()?;
+            let changed = changes.iter().filter_map(|change| indexed(&next, change));
+            let written = self.index.put(&self.analyzer, changed).and_then(|()| self.index.commit());
+            if let Err(error) = written {
+                // The caller tries again, from the catalogue as it is.
+                self.index.roll_back()?;
+                return Err(error.into());
+            }
         }
         self.snapshot.store(Arc::new(next));
         Ok(())

@@ -136,6 +136,12 @@ impl TextIndex {
         self.reader.reload()
     }
 
+    /// Forgets what was put since the last commit. After a failure (a full disk) the writer takes
+    /// nothing more until then.
+    pub(crate) fn roll_back(&self) -> tantivy::Result<()> {
+        self.lock().rollback().map(drop)
+    }
+
     /// Everything that meets every wish of the question.
     pub(crate) fn meeting_all(&self, query: &Query) -> tantivy::Result<Vec<TextHit>> {
         self.collect(question::all_units(&self.fields, query).as_ref(), query.units.len())

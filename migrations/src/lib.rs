@@ -40,6 +40,13 @@ mod m20261122_000044_create_booking;
 mod m20261122_000045_create_gate_epoch;
 mod m20261124_000101_create_quota;
 mod m20261124_000102_index_claim_expiry;
+mod m20261124_000200_rebuild_booking;
+mod m20261124_000201_create_booking_policy;
+mod m20261124_000202_create_quota_rule;
+mod m20261124_000203_create_booking_presence;
+mod m20261124_000204_create_message;
+mod m20261124_000205_create_payment;
+mod m20261124_000206_create_calendar_feed;
 mod m20261124_000301_index_audit_actor;
 mod m20261124_000302_create_search_demand;
 mod m20261124_000450_create_search_node;
@@ -81,6 +88,13 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261122_000045_create_gate_epoch::Migration)),
             Box::new(Whole(m20261124_000101_create_quota::Migration)),
             Box::new(Whole(m20261124_000102_index_claim_expiry::Migration)),
+            Box::new(Whole(m20261124_000200_rebuild_booking::Migration)),
+            Box::new(Whole(m20261124_000201_create_booking_policy::Migration)),
+            Box::new(Whole(m20261124_000202_create_quota_rule::Migration)),
+            Box::new(Whole(m20261124_000203_create_booking_presence::Migration)),
+            Box::new(Whole(m20261124_000204_create_message::Migration)),
+            Box::new(Whole(m20261124_000205_create_payment::Migration)),
+            Box::new(Whole(m20261124_000206_create_calendar_feed::Migration)),
             Box::new(Whole(m20261124_000301_index_audit_actor::Migration)),
             Box::new(Whole(m20261124_000302_create_search_demand::Migration)),
             Box::new(Whole(m20261124_000450_create_search_node::Migration)),

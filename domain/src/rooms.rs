@@ -1,8 +1,9 @@
 //! Rooms 空间 and their slots 时段: the bookable units of a local day.
 //!
-//! Room time is stock: one stock of capacity 1 per leaf room, local date and grid cell. A slot is a
-//! list of such cells, so two slots overlap exactly when they share a cell, whatever their length and
-//! whichever part of a divisible hall they take.
+//! Room time is stock: one stock of capacity 1 per room, local date and grid cell. A slot takes the
+//! cells of its room and of every part of it, so two slots overlap exactly when they share a cell,
+//! whatever their length and whichever part of a divisible hall they take. A slot that many share has
+//! a stock of its own; the cells are taken once, by its publishing.
 
 use std::collections::BTreeSet;
 
@@ -87,10 +88,10 @@ fn minute_of_day(text: &str) -> Option<u16> {
     (minutes < 60 && total <= DAY_MINUTES).then_some(total)
 }
 
-/// A cell of a leaf room: what a stock of capacity 1 stands for.
+/// A cell of a room: what a stock of capacity 1 stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LeafCell {
-    /// The leaf room.
+pub struct Cell {
+    /// The room.
     pub room: RoomId,
     /// Local date.
     pub date: NaiveDate,
@@ -105,8 +106,31 @@ pub struct PlannedSlot {
     pub starts_at: DateTime<Utc>,
     /// When it ends, not included.
     pub ends_at: DateTime<Utc>,
-    /// What a booking of it takes.
-    pub cells: Vec<LeafCell>,
+    /// What it takes of the room.
+    pub cells: Vec<Cell>,
+    /// How many people share it; without, whoever books it has it alone.
+    pub seats: Option<u16>,
+}
+
+/// A slot of a template: when, and for how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Offer {
+    span: Span,
+    seats: Option<u16>,
+}
+
+impl Offer {
+    /// A slot that up to `seats` people share, whoever booked: an open study, a game room.
+    pub const fn shared(span: Span, seats: u16) -> Self {
+        Self { span, seats: Some(seats) }
+    }
+}
+
+impl From<Span> for Offer {
+    /// A slot for one party alone.
+    fn from(span: Span) -> Self {
+        Self { span, seats: None }
+    }
 }
 
 /// A day as it is about to be published.
@@ -115,17 +139,18 @@ pub struct DayPlan {
     /// The slots by start, then end.
     pub slots: Vec<PlannedSlot>,
     /// Every cell any of them needs.
-    pub cells: BTreeSet<LeafCell>,
+    pub cells: BTreeSet<Cell>,
 }
 
-/// Lays `template` over `date`: the slots of a room whose leaves are `leaves`.
+/// Lays `template` over `date`: the slots of a room, which takes the cells of `rooms`: its own and those
+/// of its parts.
 ///
 /// Slots may overlap each other (09-10, 09:30-10:30): whoever books one takes the shared cells.
 pub fn plan_day(
     grid: Grid,
-    leaves: &[RoomId],
+    rooms: &[RoomId],
     date: NaiveDate,
-    template: &[Span],
+    template: &[Offer],
     now: DateTime<Utc>,
 ) -> Result<DayPlan, Refusal> {
     if date < local_date(now) {
@@ -135,11 +160,18 @@ pub fn plan_day(
         let (zh, en) = ("一天需要 1 到 200 个时段", "A day has 1 to 200 slots.");
         return Err(Refusal::field("slots", "count", zh, en));
     }
-    let spans: BTreeSet<Span> = template.iter().copied().collect();
-    let mut plan = DayPlan { slots: Vec::with_capacity(spans.len()), cells: BTreeSet::new() };
-    for span in spans {
+    let index = |offer| template.iter().position(|one| *one == offer).unwrap_or_default();
+    let offers: BTreeSet<Offer> = template.iter().copied().collect();
+    let mut plan = DayPlan { slots: Vec::<PlannedSlot>::with_capacity(offers.len()), cells: BTreeSet::new() };
+    let mut before = None;
+    for offer @ Offer { span, seats } in offers {
+        if before.replace(span) == Some(span) {
+            let (zh, en) =
+                ("同一时段不能既整间又按人数开放", "A slot is for one party or for a number of people.");
+            return Err(Refusal::field(format!("slots[{}]", index(offer)), "twice", zh, en));
+        }
         let Some(range) = span.cells(grid) else {
-            let index = template.iter().position(|one| *one == span).unwrap_or_default();
+            let index = index(offer);
             return Err(Refusal::field(
                 format!("slots[{index}]"),
                 "off_grid",
@@ -148,12 +180,13 @@ pub fn plan_day(
             ));
         };
         let cells: Vec<_> =
-            range.flat_map(|cell| leaves.iter().map(move |&room| LeafCell { room, date, cell })).collect();
+            range.flat_map(|cell| rooms.iter().map(move |&room| Cell { room, date, cell })).collect();
         plan.cells.extend(&cells);
         plan.slots.push(PlannedSlot {
             starts_at: instant(date, i32::from(span.starts)),
             ends_at: instant(date, i32::from(span.ends)),
             cells,
+            seats,
         });
     }
     Ok(plan)
@@ -206,9 +239,10 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn plan(grid: Grid, leaves: &[RoomId], spans: &[(&str, &str)]) -> Result<DayPlan, Refusal> {
-        let spans: Vec<_> = spans.iter().map(|(starts, ends)| Span::parse(starts, ends).unwrap()).collect();
-        plan_day(grid, leaves, "2026-11-23".parse().unwrap(), &spans, at("2026-11-22T12:00:00Z"))
+    fn plan(grid: Grid, rooms: &[RoomId], spans: &[(&str, &str)]) -> Result<DayPlan, Refusal> {
+        let offers = spans.iter().map(|(starts, ends)| Span::parse(starts, ends).unwrap().into());
+        let spans: Vec<_> = offers.collect();
+        plan_day(grid, rooms, "2026-11-23".parse().unwrap(), &spans, at("2026-11-22T12:00:00Z"))
     }
 
     #[test]
@@ -239,9 +273,21 @@ mod tests {
     }
 
     #[test]
-    fn a_divisible_hall_takes_the_cells_of_all_its_leaves() {
+    fn a_divisible_hall_takes_its_own_cells_and_those_of_its_parts() {
         let hall = plan(Grid::Hour, &[room(1), room(2)], &[("09:00", "11:00")]).unwrap();
         assert_eq!(hall.slots[0].cells.len(), 4);
+    }
+
+    #[test]
+    fn a_slot_is_shared_or_not_but_not_both() {
+        let span = Span::new(540, 600).unwrap();
+        let plan = |template: &[Offer]| {
+            let date = "2026-11-23".parse().unwrap();
+            plan_day(Grid::Hour, &[room(1)], date, template, at("2026-11-22T12:00:00Z"))
+        };
+        assert_eq!(plan(&[Offer::shared(span, 30)]).unwrap().slots[0].seats, Some(30));
+        let refusal = plan(&[Offer::shared(span, 30), span.into()]).unwrap_err();
+        assert_eq!((refusal.errors[0].field.as_str(), refusal.errors[0].code), ("slots[0]", "twice"));
     }
 
     #[test]
@@ -249,7 +295,7 @@ mod tests {
         let refusal = plan(Grid::Hour, &[room(1)], &[("08:00", "09:00"), ("09:30", "10:30")]).unwrap_err();
         assert_eq!(refusal.errors[0].field, "slots[1]");
         let yesterday = "2026-11-21".parse().unwrap();
-        let span = [Span::new(540, 600).unwrap()];
+        let span = [Span::new(540, 600).unwrap().into()];
         let refusal =
             plan_day(Grid::Hour, &[room(1)], yesterday, &span, at("2026-11-22T12:00:00Z")).unwrap_err();
         assert_eq!(refusal.errors[0].code, "in_the_past");

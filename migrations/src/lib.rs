@@ -40,6 +40,7 @@ mod m20261122_000044_create_booking;
 mod m20261122_000045_create_gate_epoch;
 mod m20261124_000101_create_quota;
 mod m20261124_000102_index_claim_expiry;
+mod m20261124_000103_divide_rooms_and_share_slots;
 mod m20261124_000301_index_audit_actor;
 mod m20261124_000302_create_search_demand;
 mod m20261124_000450_create_search_node;
@@ -81,6 +82,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261122_000045_create_gate_epoch::Migration)),
             Box::new(Whole(m20261124_000101_create_quota::Migration)),
             Box::new(Whole(m20261124_000102_index_claim_expiry::Migration)),
+            Box::new(Whole(m20261124_000103_divide_rooms_and_share_slots::Migration)),
             Box::new(Whole(m20261124_000301_index_audit_actor::Migration)),
             Box::new(Whole(m20261124_000302_create_search_demand::Migration)),
             Box::new(Whole(m20261124_000450_create_search_node::Migration)),

@@ -11,7 +11,7 @@ use linli_domain::{
     access::Scope,
     bookings::{CancelledBy, MAX_SLOTS, PartySize, State, join, short_text},
     ids::{BookingId, ResidentId, RoomId, SlotId, StaffId},
-    inventory::{Claim, Need, Shortage},
+    inventory::{Claim, Shortage},
     time::{DAY_MINUTES, instant},
 };
 use linli_store::{
@@ -59,8 +59,7 @@ pub async fn create(
         Err(Error::Refused(refusal)) => return replay_or(app, request, refusal).await,
         decided => decided?,
     };
-    let needs = plans.iter().flat_map(|planned| &planned.1.stocks);
-    let needs = needs.map(|(tag, stock)| (tag.clone(), Need { stock: *stock, units: 1 }));
+    let needs = plans.iter().flat_map(|planned| planned.1.needs(booking.party_size));
     let claim = Claim::new(booking.id.into(), request.principal.clone(), request.key_digest(), needs)
         .map_err(|error| Error::internal("claiming the cells of slots", error))?;
     let order = Order {

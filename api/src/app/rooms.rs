@@ -6,15 +6,15 @@ use linli_domain::{
     access::Scope,
     bookings::short_text,
     ids::{FacilityId, RoomId, SlotId, StaffId},
-    rooms::{BookingRules, Grid, Span, plan_day},
+    rooms::{BookingRules, Grid, Offer, plan_day},
     time::local_date,
 };
 use linli_store::{
-    Error, OnConstraint,
+    Error, OnConstraint, Tx,
     audit::{self, Actor, Entry},
     storage::{
         facilities,
-        rooms::{self, Published, Room, room},
+        rooms::{self, MAX_DEPTH, Published, Room, room},
     },
 };
 use sea_orm::{EntityTrait, Set};
@@ -24,6 +24,8 @@ use crate::App;
 
 /// Most days of slots in one answer.
 const MAX_DAYS: u64 = 31;
+/// How often a division begins again because somebody booked meanwhile.
+const DIVIDE_TRIES: usize = 20;
 
 /// A room to make.
 #[derive(Clone, Debug)]
@@ -73,15 +75,40 @@ pub async fn create_in(app: &App, actor: Actor, org_path: String, new: NewRoom) 
     let (room, now) = (&room, app.env.now());
     app.db
         .in_tx("rooms.create", |tx| async move {
-            room::Entity::insert(row(room, now))
-                .exec_without_returning(tx.conn())
-                .await
-                .on_constraint("room_facility_name_key", || Code::RoomNameTaken.into())?;
-            audit::record(tx.conn(), &app.env, entry(actor, "room.create", room, json!({}))).await?;
+            insert(app, &tx, room, actor, now).await?;
             tx.commit(()).await
         })
         .await?;
     Ok(room.clone())
+}
+
+/// Makes a room that is part of `whole`, in its facility and on its grid, also while people book.
+///
+/// Whoever has booked the whole has the part too, and slots of the whole take it from now on.
+pub async fn create_part(app: &App, actor: Actor, whole: &Room, new: NewRoom) -> Result<Room, Error> {
+    if rooms::path_of(app.db.read(), whole.id).await?.len() > MAX_DEPTH {
+        let (zh, en) = ("这个房间已经分得够细了", "This room is divided as far as it may be.");
+        return Err(Refusal::field("part_of", "too_deep", zh, en).into());
+    }
+    let grid_minutes = whole.grid.minutes().into();
+    let new = NewRoom { facility_id: whole.facility_id, grid_minutes, ..new };
+    let part = Room { part_of: Some(whole.id), ..parse(app, whole.org_path.clone(), new)? };
+    let (part, now) = (&part, app.env.now());
+    for _ in 0..DIVIDE_TRIES {
+        let divided = app.db.in_tx("rooms.divide", |tx| async move {
+            let Some(cells) = rooms::lock_cells(tx.conn(), whole.id, local_date(now)).await? else {
+                return tx.commit(false).await;
+            };
+            insert(app, &tx, part, actor, now).await?;
+            rooms::divide(tx.conn(), &app.env, cells, part.id).await?;
+            tx.commit(true).await
+        });
+        if divided.await? {
+            app.slots.invalidate_all();
+            return Ok(part.clone());
+        }
+    }
+    Err(Error::Unavailable { what: "room", source: None })
 }
 
 /// Publishes one day of a room: cells and slots come into being, again changes nothing.
@@ -90,11 +117,13 @@ pub async fn publish_day(
     actor: Actor,
     room: &Room,
     date: NaiveDate,
-    template: &[Span],
+    template: &[impl Into<Offer> + Copy],
 ) -> Result<Published, Error> {
-    let plan = &plan_day(room.grid, &[room.id], date, template, app.env.now())?;
+    let offers = &template.iter().map(|&offer| offer.into()).collect::<Vec<Offer>>();
     app.db
         .in_tx("rooms.publish", |tx| async move {
+            let tree = rooms::lock_tree(tx.conn(), room.id).await?;
+            let plan = &plan_day(room.grid, &tree, date, offers, app.env.now())?;
             let published = rooms::publish(tx.conn(), &app.env, room, date, plan).await?;
             if published.created > 0 {
                 let detail = json!({ "date": date, "slots": published.created });
@@ -144,6 +173,15 @@ pub async fn slots(
     Ok(slots.collect())
 }
 
+async fn insert(app: &App, tx: &Tx, room: &Room, actor: Actor, now: DateTime<Utc>) -> Result<(), Error> {
+    room::Entity::insert(row(room, now))
+        .exec_without_returning(tx.conn())
+        .await
+        .on_constraint("room_facility_name_key", || Code::RoomNameTaken.into())?;
+    audit::record(tx.conn(), &app.env, entry(actor, "room.create", room, json!({}))).await?;
+    Ok(())
+}
+
 fn parse(app: &App, org_path: String, new: NewRoom) -> Result<Room, Refusal> {
     let range = |field: &'static str, value: i32, most: u16| {
         u16::try_from(value).ok().filter(|value| *value <= most).ok_or_else(|| {
@@ -164,6 +202,7 @@ fn parse(app: &App, org_path: String, new: NewRoom) -> Result<Room, Refusal> {
         id: app.env.id(),
         facility_id: new.facility_id,
         org_path,
+        part_of: None,
         name,
         description: short_text("description", new.description)?,
         grid,
@@ -185,6 +224,7 @@ fn row(room: &Room, now: DateTime<Utc>) -> room::ActiveModel {
         id: Set(room.id.0),
         facility_id: Set(room.facility_id.0),
         org_path: Set(room.org_path.clone()),
+        part_of: Set(room.part_of.map(|whole| whole.0)),
         name: Set(room.name.clone()),
         description: Set(room.description.clone()),
         grid_minutes: Set(i16::try_from(room.grid.minutes()).unwrap_or(60)),

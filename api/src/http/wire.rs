@@ -15,6 +15,8 @@ use serde_json::Value;
 pub struct Room {
     id: String,
     facility_id: String,
+    /// The room it is a part of: whoever books that one has this one too.
+    part_of: Option<String>,
     name: String,
     /// What one should know before coming.
     description: Option<String>,
@@ -35,6 +37,7 @@ impl From<rooms::Room> for Room {
         Self {
             id: room.id.to_string(),
             facility_id: room.facility_id.to_string(),
+            part_of: room.part_of.map(|whole| whole.to_string()),
             name: room.name,
             description: room.description,
             grid_minutes: room.grid.minutes().into(),

@@ -5,7 +5,7 @@ use linli_domain::{
     Refusal,
     access::perm,
     ids::{BookingId, FacilityId, RoomId},
-    rooms::Span,
+    rooms::{Offer, Span},
 };
 use linli_store::audit::Actor;
 use poem::web::Data;
@@ -41,6 +41,9 @@ pub struct Rooms;
 #[oai(deny_unknown_fields)]
 pub struct NewRoom {
     facility_id: Uuid,
+    /// The room it is a part of, in the same facility; the grid is that room's then. Whoever has booked
+    /// that room has this one too.
+    part_of: Option<Uuid>,
     name: String,
     /// What one should know before coming.
     description: Option<String>,
@@ -76,6 +79,9 @@ pub struct SlotTimes {
     starts: String,
     /// `HH:MM`, not included; `24:00` is the end of the day.
     ends: String,
+    /// How many people share it, whoever booked. Without, one party has the room alone.
+    #[oai(validator(minimum(value = "1"), maximum(value = "5000")))]
+    seats: Option<i32>,
 }
 
 /// A day to publish
@@ -126,8 +132,21 @@ impl Rooms {
             cancel_until_minutes: body.0.cancel_until_minutes,
         };
         let facility = new.facility_id;
-        let done = rooms::create(&app, staff.id, &staff.scope, new).await;
-        let room = judge(&app, &staff, (Thing::Facility, facility), done).await?;
+        let room = match body.0.part_of {
+            None => {
+                let done = rooms::create(&app, staff.id, &staff.scope, new).await;
+                judge(&app, &staff, (Thing::Facility, facility), done).await?
+            }
+            Some(whole) => {
+                let found = rooms::find(&app, &staff.scope, RoomId(whole)).await;
+                let whole = judge(&app, &staff, (Thing::Room, whole), found).await?;
+                if whole.facility_id != facility {
+                    let (zh, en) = ("这个设施没有这个房间", "This facility has no such room.");
+                    return Err(Refusal::field("part_of", "unknown", zh, en).into());
+                }
+                rooms::create_part(&app, Actor::Staff(staff.id), &whole, new).await?
+            }
+        };
         Ok(Created::Room(Json(room.into())))
     }
 
@@ -211,12 +230,14 @@ impl Rooms {
     }
 }
 
-fn parse_times((index, times): (usize, &SlotTimes)) -> Result<Span, Refusal> {
-    Span::parse(&times.starts, &times.ends).ok_or_else(|| {
+fn parse_times((index, times): (usize, &SlotTimes)) -> Result<Offer, Refusal> {
+    let span = Span::parse(&times.starts, &times.ends).ok_or_else(|| {
         let (zh, en) = (
             "起止时间写作 09:00 和 10:30，先开始后结束",
             "Times are written 09:00 and 10:30, start before end.",
         );
         Refusal::field(format!("slots[{index}]"), "not_a_span", zh, en)
-    })
+    })?;
+    let seats = times.seats.and_then(|seats| u16::try_from(seats).ok());
+    Ok(seats.map_or_else(|| span.into(), |seats| Offer::shared(span, seats)))
 }

@@ -401,7 +401,9 @@ impl Inventory {
         for tag in &holds.tags {
             self.gate.forget(tag).await;
         }
-        if self.sold_out.refuses(claim.digest, claim.needs_by_tag(), env.now()).is_some() {
+        if short.shortage == Shortage::Closed
+            || self.sold_out.refuses(claim.digest, claim.needs_by_tag(), env.now()).is_some()
+        {
             return;
         }
         let Ok(states) = states::of_ids(db.read(), env, &[stock]).await else { return };

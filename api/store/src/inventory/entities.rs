@@ -13,7 +13,7 @@ pub mod stock {
         pub id: Uuid,
         /// Unit of loading in the gate.
         pub tag: String,
-        /// What runs out: `room_cell`.
+        /// What runs out: `room_cell`, `slot_seats`.
         pub subject: String,
         /// Units there are.
         pub capacity: i32,

@@ -26,6 +26,7 @@ mod repair;
 mod sold_out;
 mod states;
 mod upkeep;
+mod within;
 
 pub use self::{
     engine::{Answered, Inventory, InventoryOptions, Order},
@@ -34,6 +35,7 @@ pub use self::{
     repair::repair,
     states::of_stocks,
     upkeep::{Divergence, QuotaDivergence, divergence_of_claims, divergence_of_quotas, gate_epoch},
+    within::claim_within,
 };
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl SoldOut {
             if refused.known.contains(&digest) {
                 return None;
             }
-            if refused.shortage == Shortage::Closed || refused.free < need.units {
+            if refused.free < need.units {
                 shortage = Some(refused.shortage.clone());
             }
         }

@@ -16,17 +16,21 @@ use tempfile::TempDir;
 pub(crate) struct PrivateRedis {
     port: u16,
     folder: TempDir,
+    extra: Vec<String>,
     child: Child,
 }
 
 impl PrivateRedis {
     /// Starts one, empty and never evicting.
     pub(crate) fn spawn() -> Self {
+        Self::spawn_with(Vec::new)
+    }
+
+    fn spawn_with(extra: impl Fn() -> Vec<String>) -> Self {
         for _ in 0..5 {
             // Another process may take the port between our look and the server's start.
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let folder = tempfile::tempdir().unwrap();
-            let mut redis = Self { port, child: start(port, &folder), folder };
+            let (port, folder, extra) = (free_port(), tempfile::tempdir().unwrap(), extra());
+            let mut redis = Self { port, child: start(port, &folder, &extra), folder, extra };
             if redis.becomes_ready() {
                 return redis;
             }
@@ -45,9 +49,14 @@ impl PrivateRedis {
         self.child.wait().unwrap();
     }
 
-    /// Starts it again on the same port, empty, after [`Self::kill`].
+    /// Writes what it holds to disk: a restart begins from there.
+    pub(crate) fn snapshot(&self) {
+        assert_eq!(self.ask("SAVE").as_deref(), Some("+OK"));
+    }
+
+    /// Starts it again on the same port after [`Self::kill`], empty or with its snapshot.
     pub(crate) fn restart(&mut self) {
-        self.child = start(self.port, &self.folder);
+        self.child = start(self.port, &self.folder, &self.extra);
         assert!(self.becomes_ready(), "redis-server did not start again");
     }
 
@@ -104,11 +113,59 @@ impl Drop for PrivateRedis {
     }
 }
 
-fn start(port: u16, folder: &TempDir) -> Child {
+/// Three masters of a Redis Cluster that share the slots. They die with the value.
+pub(crate) struct PrivateCluster(Vec<PrivateRedis>);
+
+impl PrivateCluster {
+    /// Starts them and waits until each knows that every slot is served.
+    pub(crate) fn spawn() -> Self {
+        let extra = || {
+            let bus = free_port().to_string();
+            ["--cluster-enabled", "yes", "--cluster-port", &bus].map(str::to_owned).to_vec()
+        };
+        let nodes: Vec<_> = (0..3).map(|_| PrivateRedis::spawn_with(extra)).collect();
+        for (node, slots) in nodes.iter().zip(["0 5460", "5461 10922", "10923 16383"]) {
+            let ok = node.ask(&format!("CLUSTER ADDSLOTSRANGE {slots}"));
+            assert_eq!(ok.as_deref(), Some("+OK"));
+            for other in &nodes {
+                let (port, bus) = (other.port, &other.extra[3]);
+                let ok = node.ask(&format!("CLUSTER MEET 127.0.0.1 {port} {bus}"));
+                assert_eq!(ok.as_deref(), Some("+OK"));
+            }
+        }
+        let until = Instant::now() + Duration::from_secs(20);
+        let serves = |node: &PrivateRedis| {
+            node.ask("GET any").is_some_and(|answer| answer == "$-1" || answer.starts_with("-MOVED"))
+        };
+        while !nodes.iter().all(serves) {
+            assert!(Instant::now() < until, "the nodes did not become a cluster");
+            thread::sleep(Duration::from_millis(50));
+        }
+        Self(nodes)
+    }
+
+    /// Where its nodes listen.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.0.iter().map(PrivateRedis::url).collect()
+    }
+
+    /// How many keys each node holds.
+    pub(crate) fn keys(&self) -> Vec<u32> {
+        let count = |node: &PrivateRedis| node.ask("DBSIZE")?.strip_prefix(':')?.parse().ok();
+        self.0.iter().map(|node| count(node).unwrap()).collect()
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn start(port: u16, folder: &TempDir, extra: &[String]) -> Child {
     Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .args(["--maxmemory-policy", "noeviction", "--dir"])
         .arg(folder.path())
+        .args(extra)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -6,6 +6,7 @@ use linli_domain::{
     inventory::{Period, QuotaNeed},
 };
 use linli_store::{env::TestClock, idempotency, outbox, testing::on_both};
+use sea_orm::DbBackend;
 use tokio::time::{Instant, sleep};
 
 use super::{super::gate::MOST_PAST, *};
@@ -182,6 +183,28 @@ on_both!(twenty_at_once_on_twenty_rooms_are_as_many_as_the_quota_allows, async |
         assert_eq!(code(bench.make(&format!("monday-{who}"), &next_week).await), Ok(false));
         assert!(!bench.oversold().await);
     }
+});
+
+on_both!(without_guard_and_check_twenty_at_once_take_more_than_the_quota, async |db: &Db| {
+    match db.backend() {
+        DbBackend::Postgres => {
+            Bench::open(db).run("ALTER TABLE quota DROP CONSTRAINT quota_used_check").await;
+        }
+        _ => Bench::open(db).run("PRAGMA ignore_check_constraints = ON").await,
+    }
+    let inventory = Inventory::new(Arc::new(OpenGate), InventoryOptions { at_once: 8 }).unguarded();
+    let bench = Bench { inventory: Arc::new(inventory), ..Bench::open(db) };
+    let rooms = bench.stocks("day", &[1; 20]).await;
+    let tasks = rooms.into_iter().map(|room| {
+        let claim = bench.claim_of(&room.to_string(), "day", &[(room, 1)]);
+        let (bench, claim) = (bench.clone(), claim.with_quotas([weekly("one", "w")]).unwrap());
+        tokio::spawn(async move { bench.make(&claim.digest.to_string(), &claim).await.is_ok() })
+    });
+    let mut won = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        won += usize::from(task.await.unwrap());
+    }
+    assert!(won > 2, "the quota test cannot see that a quota is broken: {won}");
 });
 
 on_both!(a_quota_that_is_kept_stays_counted_and_a_lapsed_one_does_not, async |db: &Db| {

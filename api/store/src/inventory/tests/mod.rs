@@ -1,8 +1,10 @@
 //! The engine under races and faults, on both databases and behind both gates.
 
+mod cluster;
 mod holds;
 mod model;
 mod races;
+mod rooms;
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,7 +48,11 @@ impl Bench {
     }
 
     async fn redis(db: &Db, redis: &PrivateRedis) -> Self {
-        let mut options = RedisGateOptions::new([redis.url()]);
+        Self::behind(db, [redis.url()]).await
+    }
+
+    async fn behind(db: &Db, urls: impl IntoIterator<Item = String>) -> Self {
+        let mut options = RedisGateOptions::new(urls);
         options.hold = Duration::from_secs(2);
         let bench = Self::new(db, Arc::new(RedisGate::new(options).unwrap()));
         bench.inventory.keep_epoch(db, &bench.env).await.unwrap();

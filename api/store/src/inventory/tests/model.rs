@@ -134,6 +134,17 @@ fn sqlite_behind_redis_follows_the_reference() {
 }
 
 #[test]
+fn postgres_behind_an_open_gate_follows_the_reference() {
+    run(8, async |ops| {
+        let fresh = Fresh::postgres().await;
+        let db = fresh.connect().await;
+        check(Bench::open(&db), None, ops).await;
+        db.close().await.unwrap();
+        fresh.remove().await;
+    });
+}
+
+#[test]
 fn postgres_behind_redis_follows_the_reference() {
     let redis = PrivateRedis::spawn();
     run(8, async |ops| {

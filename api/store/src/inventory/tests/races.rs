@@ -11,7 +11,7 @@ fn all_want(benches: &[Bench], n: usize, needs: &[(StockId, u32)]) -> Vec<Ask> {
     (0..n).map(|i| (benches[i % benches.len()].clone(), format!("key-{i}"), needs.to_vec())).collect()
 }
 
-async fn one_of_two_hundred(benches: &[Bench]) {
+pub(super) async fn one_of_two_hundred(benches: &[Bench]) {
     let slot = benches[0].stocks("day", &[1]).await[0];
     let tally = crowd("day", all_want(benches, 200, &[(slot, 1)])).await;
     assert_eq!(tally, Tally { claimed: 1, sold_out: 199, ..Tally::default() });
@@ -50,7 +50,7 @@ on_both!(the_check_alone_also_holds, async |db: &Db| {
     assert!(!bench.oversold().await);
 });
 
-async fn one_key_twenty_times(benches: &[Bench]) {
+pub(super) async fn one_key_twenty_times(benches: &[Bench]) {
     let slot = benches[0].stocks("day", &[5]).await[0];
     let key = slot.to_string();
     let asks = (0..20).map(|i| (benches[i % benches.len()].clone(), key.clone(), vec![(slot, 1)])).collect();
@@ -186,6 +186,50 @@ on_both!(redis_killed_or_emptied_or_frozen_half_way_oversells_nothing, async |db
         }
         let differed = bench.inventory.reconcile(db, &bench.env, &Tag::from(tag.to_owned())).await.unwrap();
         assert_eq!(differed, 0, "after {fault} the gate agrees with SQL");
+    }
+});
+
+/// Asks again and again, as a person would, until the gate has learned what SQL has.
+async fn succeeds_soon(bench: &Bench, key: &str, slot: StockId) {
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        // What a server does every second, and its worker five times as often.
+        let _ = bench.inventory.keep_epoch(&bench.db, &bench.env).await;
+        match bench.claim(key, "day", &[(slot, 1)]).await {
+            Ok(_) => return,
+            Err(error) => assert!(Instant::now() < until, "{error:?}"),
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+on_both!(an_old_snapshot_oversells_nothing_and_is_forgotten, async |db: &Db| {
+    let mut redis = PrivateRedis::spawn();
+    let (one, other) = (Bench::redis(db, &redis).await, Bench::redis(db, &redis).await);
+    let ids = one.stocks("day", &[2, 1]).await;
+    let (free_then, taken_then) = (ids[0], ids[1]);
+    let first = one.claim("first", "day", &[(taken_then, 1)]).await.unwrap();
+    redis.snapshot();
+    // After the snapshot one is booked up and the other comes free.
+    assert_eq!(crowd("day", all_want(std::slice::from_ref(&one), 20, &[(free_then, 1)])).await.claimed, 2);
+    one.release("cancel", claim_id(&first)).await.unwrap();
+    redis.kill();
+    // As a replica that lagged and was promoted: another process with what once was true.
+    redis.restart();
+    let late = (0..40).map(|i| ([&one, &other][i % 2].clone(), format!("late-{i}"), vec![(free_then, 1)]));
+    let tally = crowd("day", late.collect()).await;
+    assert_eq!((tally.claimed, tally.sold_out), (0, 40), "{tally:?}");
+    succeeds_soon(&other, "second", taken_then).await;
+    assert!(!one.oversold().await);
+    let until = Instant::now() + Duration::from_secs(5);
+    let tag = Tag::from("day".to_owned());
+    loop {
+        // On a busy machine the gate may not answer at once.
+        match other.inventory.differing(db, &other.env, &tag).await {
+            Ok(differing) => break assert_eq!(differing, []),
+            Err(error) => assert!(Instant::now() < until, "{error:?}"),
+        }
+        sleep(Duration::from_millis(50)).await;
     }
 });
 

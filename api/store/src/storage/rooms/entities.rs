@@ -15,6 +15,8 @@ pub mod room {
         pub facility_id: Uuid,
         /// That facility's place in the organisation tree.
         pub org_path: String,
+        /// The room it is a part of, if it is one.
+        pub part_of: Option<Uuid>,
         /// What it is called.
         pub name: String,
         /// What one should know before coming.
@@ -62,6 +64,8 @@ pub mod slot {
         pub starts_at: DateTimeUtc,
         /// When it ends, not included.
         pub ends_at: DateTimeUtc,
+        /// How many people share it, if it is not for one party alone.
+        pub seats: Option<i32>,
         /// When it was published.
         pub published_at: DateTimeUtc,
     }
@@ -72,7 +76,7 @@ pub mod slot {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The stock of each published cell of a leaf room.
+/// The stock of each published cell of a room.
 pub mod room_cell {
     use sea_orm::entity::prelude::*;
 
@@ -80,7 +84,7 @@ pub mod room_cell {
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "room_cell")]
     pub struct Model {
-        /// Leaf room.
+        /// Room.
         #[sea_orm(primary_key, auto_increment = false)]
         pub room_id: Uuid,
         /// Local date.

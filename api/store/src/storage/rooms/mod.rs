@@ -1,13 +1,14 @@
 //! Rooms, their published slots, and the cells that slots take.
 
 mod entities;
+mod parts;
 mod publish;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use linli_domain::{
     access::Scope,
     ids::{FacilityId, RoomId, SlotId, StockId},
-    inventory::Tag,
+    inventory::{Need, Tag},
     rooms::{BookingRules, Grid},
 };
 use sea_orm::{
@@ -18,6 +19,7 @@ use crate::{Error, ScopeCondition};
 
 pub use self::{
     entities::{room, room_cell, slot, slot_cell},
+    parts::{Divisible, MAX_DEPTH, divide, lock_cells, lock_tree, path_of},
     publish::{Published, publish},
 };
 
@@ -30,6 +32,8 @@ pub struct Room {
     pub facility_id: FacilityId,
     /// That facility's place in the organisation tree.
     pub org_path: String,
+    /// The room it is a part of, if it is one.
+    pub part_of: Option<RoomId>,
     /// What it is called.
     pub name: String,
     /// What one should know before coming.
@@ -52,6 +56,7 @@ impl TryFrom<room::Model> for Room {
             id: row.id.into(),
             facility_id: row.facility_id.into(),
             org_path: row.org_path,
+            part_of: row.part_of.map(RoomId::from),
             name: row.name,
             description: row.description,
             grid,
@@ -129,7 +134,8 @@ pub async fn slots(
     SlotRow::find_by_statement(statement).all(conn).await
 }
 
-/// A slot with everything a booking of it needs; none of it changes once it is published.
+/// A slot with everything a booking of it needs. Once published it changes only when its room is
+/// divided, and then what it took before is closed.
 #[derive(Clone, Debug)]
 pub struct SlotPlan {
     /// Id.
@@ -138,8 +144,18 @@ pub struct SlotPlan {
     pub starts_at: DateTime<Utc>,
     /// When it ends, not included.
     pub ends_at: DateTime<Utc>,
+    /// How many people share it; a booking then takes a unit for each who comes, else one of each stock.
+    pub seats: Option<u32>,
     /// Stocks a booking takes.
     pub stocks: Vec<(Tag, StockId)>,
+}
+
+impl SlotPlan {
+    /// What a booking for `party_size` people claims.
+    pub fn needs(&self, party_size: u16) -> impl Iterator<Item = (Tag, Need)> {
+        let units = if self.seats.is_some() { party_size.into() } else { 1 };
+        self.stocks.iter().map(move |(tag, stock)| (tag.clone(), Need { stock: *stock, units }))
+    }
 }
 
 /// The plan of a slot of `room`.
@@ -152,10 +168,11 @@ pub async fn slot_plan(
     struct Row {
         starts_at: DateTimeUtc,
         ends_at: DateTimeUtc,
+        seats: Option<i32>,
         stock_id: Uuid,
         tag: String,
     }
-    const SQL: &str = "SELECT slot.starts_at, slot.ends_at, stock.id AS stock_id, stock.tag \
+    const SQL: &str = "SELECT slot.starts_at, slot.ends_at, slot.seats, stock.id AS stock_id, stock.tag \
          FROM slot JOIN slot_cell ON slot_cell.slot_id = slot.id JOIN stock ON stock.id = slot_cell.stock_id \
          WHERE slot.id = $1 AND slot.room_id = $2";
     let statement =
@@ -163,8 +180,9 @@ pub async fn slot_plan(
     let rows = Row::find_by_statement(statement).all(conn).await?;
     let Some(first) = rows.first() else { return Ok(None) };
     let (starts_at, ends_at) = (first.starts_at, first.ends_at);
+    let seats = first.seats.and_then(|seats| u32::try_from(seats).ok());
     let stocks = rows.into_iter().map(|row| (Tag::from(row.tag), row.stock_id.into())).collect();
-    Ok(Some(SlotPlan { id: slot, starts_at, ends_at, stocks }))
+    Ok(Some(SlotPlan { id: slot, starts_at, ends_at, seats, stocks }))
 }
 
 /// The tags of every day from `from` on that has slots: what the reconciler goes through.

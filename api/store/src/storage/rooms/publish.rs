@@ -6,13 +6,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use linli_domain::{
     Code, Event,
     ids::{SlotId, StockId},
-    inventory::Tag,
-    rooms::{DayPlan, LeafCell},
+    inventory::{Claim, KeyDigest, Need, Tag},
+    rooms::{Cell, DayPlan},
 };
-use sea_orm::{ConnectionTrait, DbErr, QuerySelect, Set, entity::prelude::*};
+use sea_orm::{ConnectionTrait, DbErr, Set, entity::prelude::*};
 
-use super::{Room, room, room_cell, slot, slot_cell};
-use crate::{Env, Error, inventory::stock, outbox};
+use super::{Room, room_cell, slot, slot_cell};
+use crate::{
+    Env, Error,
+    inventory::{claim_within, stock},
+    outbox,
+};
 
 /// What publishing a day did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,8 +29,9 @@ pub struct Published {
 
 /// Publishes `plan` on `date`, inside the caller's transaction.
 ///
-/// The row of the room is locked first, so two publishers of a day come one after the other and the
-/// second finds everything there.
+/// The caller has locked the room's tree ([`super::lock_tree`]), so two publishers of a day come one
+/// after the other and the second finds everything there. A shared slot takes its cells here, and is
+/// refused where somebody has them.
 pub async fn publish(
     tx: &impl ConnectionTrait,
     env: &Env,
@@ -34,12 +39,11 @@ pub async fn publish(
     date: NaiveDate,
     plan: &DayPlan,
 ) -> Result<Published, Error> {
-    let locked = room::Entity::find_by_id(room.id.0).lock_exclusive().one(tx).await?;
-    locked.ok_or(Code::NotFound)?;
-    let stocks = cells(tx, env, room, date, plan).await?;
+    let tag = Tag::facility_day(room.facility_id, date);
+    let stocks = cells(tx, env, &tag, date, plan).await?;
     let there = times_of(tx, room, date).await?;
     let now = env.now();
-    let (mut slots, mut takes) = (Vec::new(), Vec::new());
+    let (mut slots, mut takes, mut shared) = (Vec::new(), Vec::new(), Vec::new());
     for planned in plan.slots.iter().filter(|slot| !there.contains(&(slot.starts_at, slot.ends_at))) {
         let id = env.id::<SlotId>();
         slots.push(slot::ActiveModel {
@@ -48,13 +52,20 @@ pub async fn publish(
             on_date: Set(date),
             starts_at: Set(planned.starts_at),
             ends_at: Set(planned.ends_at),
+            seats: Set(planned.seats.map(i32::from)),
             published_at: Set(now),
         });
+        let cells = planned.cells.iter().filter_map(|cell| stocks.get(cell)).copied();
+        let takes_of: Vec<StockId> = match planned.seats {
+            None => cells.collect(),
+            Some(seats) => {
+                shared.push((id, cells.collect::<Vec<_>>()));
+                vec![seats_of(tx, env, &tag, seats).await?]
+            }
+        };
         takes.extend(
-            planned
-                .cells
-                .iter()
-                .filter_map(|cell| stocks.get(cell))
+            takes_of
+                .into_iter()
                 .map(|stock| slot_cell::ActiveModel { slot_id: Set(id.0), stock_id: Set(stock.0) }),
         );
     }
@@ -64,7 +75,49 @@ pub async fn publish(
     for chunk in takes.chunks(1_000) {
         slot_cell::Entity::insert_many(chunk.to_vec()).exec_without_returning(tx).await?;
     }
+    for (slot, cells) in shared {
+        take_once(tx, env, &tag, slot, &cells).await?;
+    }
     Ok(Published { created, kept: plan.slots.len() - created })
+}
+
+/// Makes the stock of a shared slot.
+async fn seats_of(tx: &impl ConnectionTrait, env: &Env, tag: &Tag, seats: u16) -> Result<StockId, DbErr> {
+    let id = env.id::<StockId>();
+    let row = new_stock(id, tag, "slot_seats", seats.into());
+    stock::Entity::insert(row).exec_without_returning(tx).await?;
+    outbox::emit(tx, env, &[Event::GateSync(id)]).await?;
+    Ok(id)
+}
+
+/// Takes the cells of a shared slot, so that nobody has the room alone meanwhile.
+async fn take_once(
+    tx: &impl ConnectionTrait,
+    env: &Env,
+    tag: &Tag,
+    slot: SlotId,
+    cells: &[StockId],
+) -> Result<(), Error> {
+    let needs = cells.iter().map(|stock| (tag.clone(), Need { stock: *stock, units: 1 }));
+    let digest = KeyDigest(*slot.0.as_bytes());
+    let claim = Claim::new(slot.0.into(), "system:publishing".to_owned(), digest, needs)
+        .map_err(|error| Error::internal("claiming the cells of a shared slot", error))?;
+    match claim_within(tx, env, &claim).await? {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Code::SlotTaken.into()),
+    }
+}
+
+fn new_stock(id: StockId, tag: &Tag, subject: &str, capacity: i32) -> stock::ActiveModel {
+    stock::ActiveModel {
+        id: Set(id.0),
+        tag: Set(tag.as_str().to_owned()),
+        subject: Set(subject.to_owned()),
+        capacity: Set(capacity),
+        used: Set(0),
+        open: Set(true),
+        version: Set(1),
+    }
 }
 
 async fn times_of(
@@ -84,38 +137,29 @@ async fn times_of(
 async fn cells(
     tx: &impl ConnectionTrait,
     env: &Env,
-    room: &Room,
+    tag: &Tag,
     date: NaiveDate,
     plan: &DayPlan,
-) -> Result<BTreeMap<LeafCell, StockId>, Error> {
-    let leaves: HashSet<Uuid> = plan.cells.iter().map(|cell| cell.room.0).collect();
+) -> Result<BTreeMap<Cell, StockId>, Error> {
+    let rooms: HashSet<Uuid> = plan.cells.iter().map(|cell| cell.room.0).collect();
     let there = room_cell::Entity::find()
-        .filter(room_cell::Column::RoomId.is_in(leaves))
+        .filter(room_cell::Column::RoomId.is_in(rooms))
         .filter(room_cell::Column::OnDate.eq(date))
         .all(tx)
         .await?;
-    let mut stocks: BTreeMap<LeafCell, StockId> = there
+    let mut stocks: BTreeMap<Cell, StockId> = there
         .into_iter()
         .filter_map(|row| {
-            let cell = LeafCell { room: row.room_id.into(), date, cell: u16::try_from(row.cell).ok()? };
+            let cell = Cell { room: row.room_id.into(), date, cell: u16::try_from(row.cell).ok()? };
             Some((cell, row.stock_id.into()))
         })
         .collect();
-    let tag = Tag::facility_day(room.facility_id, date);
     let (mut new_stocks, mut new_cells, mut events) = (Vec::new(), Vec::new(), Vec::new());
     for cell in plan.cells.iter().filter(|cell| !stocks.contains_key(cell)).copied().collect::<Vec<_>>() {
         let id = env.id::<StockId>();
         stocks.insert(cell, id);
         events.push(Event::GateSync(id));
-        new_stocks.push(stock::ActiveModel {
-            id: Set(id.0),
-            tag: Set(tag.as_str().to_owned()),
-            subject: Set("room_cell".to_owned()),
-            capacity: Set(1),
-            used: Set(0),
-            open: Set(true),
-            version: Set(1),
-        });
+        new_stocks.push(new_stock(id, tag, "room_cell", 1));
         new_cells.push(room_cell::ActiveModel {
             room_id: Set(cell.room.0),
             on_date: Set(date),

@@ -27,7 +27,8 @@ for i = 6, #ARGV, 2 do
     local partial = past == '*' and 1 or 0
     local known = live .. waiting .. (past == '*' and '' or past)
     if not stock.open then
-      verdict = {'closed', id, 0, lapses, known, partial}
+      -- Where a room was divided, its claims live on other stocks now.
+      verdict = {'closed', id, 0, lapses, known, 1}
     elseif free < units then
       if lapses > 0 and lapses <= now_ms then
         verdict = {'lapsed'}

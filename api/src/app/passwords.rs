@@ -12,6 +12,7 @@ use linli_domain::{Code, Refusal};
 use linli_store::{Env, Error};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
+use zxcvbn::{Score, feedback::Warning, zxcvbn};
 
 use super::StartError;
 use crate::config;
@@ -20,6 +21,26 @@ use crate::config;
 const MIN_CHARS: usize = 10;
 /// Longest password; more would only cost time.
 const MAX_CHARS: usize = 128;
+
+/// Characters that are judged: the cost grows faster than the length, and a password whose beginning
+/// withstands guessing does so whole.
+const JUDGED_CHARS: usize = 64;
+
+/// Words that people here put together, and lists made elsewhere do not know.
+const COMMON: &[&str] = &[
+    "linli",
+    "邻里",
+    "woaini",
+    "1314520",
+    "5201314",
+    "1314",
+    "wodemima",
+    "mima",
+    "guanliyuan",
+    "zhongguo",
+    "shequ",
+    "jiedao",
+];
 
 /// Hashes and verifies passwords.
 pub struct Passwords {
@@ -75,6 +96,17 @@ impl Passwords {
     ) -> Result<Verdict, Error> {
         let salt = env.random::<16>();
         self.run(move |hasher| hasher.verify(&password, stored.as_deref(), &salt)).await?
+    }
+
+    /// Refuses a password that somebody would soon guess: one in common use, a pattern, or made of
+    /// `known`, what others know of the person.
+    pub async fn judge(
+        &self,
+        password: Zeroizing<String>,
+        known: Vec<Zeroizing<String>>,
+    ) -> Result<(), Error> {
+        let verdict = self.run(move |_| guessable(&password, &known)).await?;
+        verdict.map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 
     async fn run<T: Send + 'static>(
@@ -153,13 +185,57 @@ pub fn acceptable(password: &str, username: &str) -> Result<(), Refusal> {
         || password.to_lowercase().contains(username)
     {
         return Err(Refusal::field(
-            "password",
+            "new_password",
             "password_weak",
             "密码须为10至128个字符，不能包含用户名或单调重复",
             "A password has 10 to 128 characters, and neither contains the user name nor repeats itself.",
         ));
     }
     Ok(())
+}
+
+/// Below 10⁸ guesses: what leaks once as a list of hashes is read within days.
+fn guessable(password: &str, known: &[Zeroizing<String>]) -> Option<Refusal> {
+    let judged = Zeroizing::new(password.chars().take(JUDGED_CHARS).collect::<String>());
+    let known: Vec<&str> = known.iter().map(|word| word.as_str()).chain(COMMON.iter().copied()).collect();
+    let entropy = zxcvbn(&judged, &known);
+    if entropy.score() >= Score::Three {
+        return None;
+    }
+    let (zh, en) = why(entropy.feedback().and_then(zxcvbn::feedback::Feedback::warning));
+    let zh = format!("这个密码容易被猜到：{zh}。可以把几个不相干的词连在一起，例如一句只有自己知道的话");
+    let en = format!(
+        "This password is easily guessed: {en}. Join several words that have nothing to do with each other."
+    );
+    Some(Refusal::field("new_password", "password_guessable", zh, en))
+}
+
+/// What makes it guessable, in the person's words; never a part of it.
+const fn why(warning: Option<Warning>) -> (&'static str, &'static str) {
+    use Warning as W;
+    match warning {
+        Some(W::StraightRowsOfKeysAreEasyToGuess | W::ShortKeyboardPatternsAreEasyToGuess) => {
+            ("是键盘上相邻的键", "it follows the rows of the keyboard")
+        }
+        Some(W::RepeatsLikeAaaAreEasyToGuess | W::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess) => {
+            ("有重复的内容", "it repeats itself")
+        }
+        Some(
+            W::ThisIsATop10Password
+            | W::ThisIsATop100Password
+            | W::ThisIsACommonPassword
+            | W::ThisIsSimilarToACommonlyUsedPassword,
+        ) => ("很多人都在用", "many people use it or one like it"),
+        Some(W::SequencesLikeAbcAreEasyToGuess) => ("是连续的字母或数字", "it counts up or down"),
+        Some(W::RecentYearsAreEasyToGuess | W::DatesAreOftenEasyToGuess) => {
+            ("是日期或年份", "it is a date or a year")
+        }
+        Some(W::AWordByItselfIsEasyToGuess) => ("只是一个词", "it is a single word"),
+        Some(W::NamesAndSurnamesByThemselvesAreEasyToGuess | W::CommonNamesAndSurnamesAreEasyToGuess) => {
+            ("是人名", "it is a name")
+        }
+        None => ("太简单，或用了别人知道的信息", "it is too simple, or made of what others know about you"),
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +280,47 @@ mod tests {
             let refusal = error.refusal().unwrap().clone();
             assert_eq!((refusal.code, refusal.retry_after_s), (Code::Unavailable, Some(2)));
         }
+    }
+
+    #[test]
+    fn what_others_would_try_first_is_refused_with_a_reason() {
+        let known = ["li.hua", "hua", "李华", "13800138000", "采荷街道", "caihe"];
+        let known: Vec<_> = known.map(text).to_vec();
+        let hint = |password: &str| guessable(password, &known).map(|refusal| refusal.errors[0].clone());
+        for (password, zh) in [
+            ("password123", "很多人都在用"),
+            ("1qaz2wsx3edc", ""),
+            ("qwertyuiop", ""),
+            ("1234567890", ""),
+            ("abcabcabcabc", "重复"),
+            ("woaini1314520", ""),
+            ("13800138000", ""),
+            ("13800138000a", ""),
+            ("caihe20261124", ""),
+            ("linli20261124", ""),
+            ("采荷街道采荷街道采荷街道", ""),
+            ("19860512001", ""),
+        ] {
+            let error = hint(password).unwrap_or_else(|| panic!("{password} is taken"));
+            assert_eq!((error.field.as_str(), error.code), ("new_password", "password_guessable"));
+            assert!(error.zh.contains(zh), "{password}: {}", error.zh);
+            assert!(!error.zh.contains(password) && !error.en.contains(password));
+        }
+        for password in
+            ["清晨的河边有雾特别大", "teapot-lantern-walrus", "7#kQ!vz2Lm", &"老猫在窗台上晒太阳".repeat(14)]
+        {
+            assert_eq!(hint(password), None, "{password}");
+        }
+    }
+
+    #[tokio::test]
+    async fn judging_takes_a_place_like_hashing() {
+        let pool = passwords(1, 1);
+        let judge = || pool.judge(text(&"aB3$".repeat(32)), vec![]);
+        let outcomes = futures_util::future::join_all((0..12).map(|_| judge())).await;
+        let busy = |error: &Error| error.refusal().is_some_and(|refusal| refusal.code == Code::Unavailable);
+        let busy = outcomes.iter().filter(|outcome| outcome.as_ref().is_err_and(busy)).count();
+        assert!(busy >= 1, "no place was asked for");
     }
 
     #[test]

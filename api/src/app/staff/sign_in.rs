@@ -16,8 +16,9 @@ use linli_store::{
     audit::{self, Actor, Entry},
     storage::{
         sessions::{self, Owner, attempts},
-        staff::account,
+        staff::{account, organisation},
     },
+    vault::Place,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
@@ -107,6 +108,8 @@ pub async fn change_password(
         )
         .into());
     }
+    // Before the attempt is charged: who thinks of a better one has not guessed.
+    app.passwords.judge(new.clone(), known_of(app, &account).await?).await?;
     let key = app.vault.index("attempt.change_password", &actor.id.to_string());
     attempts::charge(&app.db, &app.env, vec![(key.clone(), ONE_ACCOUNT)]).await?;
     if app.passwords.verify(&app.env, current, account.password_hash).await? == Verdict::Wrong {
@@ -140,6 +143,21 @@ pub async fn change_password(
         .await?;
     crate::app::sessions::forget(app, actor.session).await;
     Ok(())
+}
+
+/// What others know of a member of staff, and would try first.
+async fn known_of(app: &App, account: &account::Model) -> Result<Vec<Zeroizing<String>>, Error> {
+    let mut known = vec![account.username.clone().into()];
+    known.extend(account.username.split(['.', '_', '-']).map(|part| Zeroizing::new(part.to_owned())));
+    let place = |column| Place::new("staff", column, account.id);
+    known.push(app.vault.open(place("name_sealed"), &account.name_sealed)?);
+    if let Some(phone) = app.vault.open_some(place("phone_sealed"), account.phone_sealed.as_deref())? {
+        known.push(Zeroizing::new(phone.chars().skip(phone.chars().count().saturating_sub(8)).collect()));
+        known.push(phone);
+    }
+    let organisation = organisation::Entity::find_by_id(account.organisation_id).one(app.db.read()).await?;
+    known.extend(organisation.map(|organisation| Zeroizing::new(organisation.name)));
+    Ok(known)
 }
 
 /// A telephone number in normal form, or a user name in lower case.

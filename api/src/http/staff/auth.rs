@@ -46,7 +46,7 @@ pub struct PasswordChange {
     /// The password until now.
     #[oai(validator(min_length = 1, max_length = 512))]
     current_password: String,
-    /// The password from now on: 10 to 128 characters.
+    /// The password from now on: 10 to 128 characters, and not easily guessed.
     #[oai(validator(min_length = 1, max_length = 512))]
     new_password: String,
 }

@@ -3,7 +3,7 @@
 use std::{fs::File, io::Write, path::PathBuf};
 
 use linli_domain::division::DivisionCode;
-use linli_store::Env;
+use linli_store::{Env, audit::Actor};
 
 use super::Outcome;
 use crate::{
@@ -34,6 +34,7 @@ pub(super) async fn run(args: Args, config: Config) -> Outcome {
     let app = App::build(config, Env::system()).await?;
     let scope = exchange::everything(&app).await?;
     let selection = Selection { source: args.source, division: args.area.map(DivisionCode::short) };
+    exchange::note_export(&app, Actor::System, &scope, format, &selection).await?;
     let export = Export::new(&app, scope, format, selection);
     let count = match &args.file {
         None => write(export, &mut std::io::stdout().lock()).await?,

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, DbErr, Statement};
 
 use crate::Env;
 
-/// One period: rows of `table` whose `column` is older than `days` are deleted.
+/// One period: rows of `table` whose `column` is older than `days` are deleted, or what they say is.
 #[derive(Clone, Copy, Debug)]
 pub struct Period {
     /// Table.
@@ -17,6 +17,8 @@ pub struct Period {
     pub days: i64,
     /// Further condition in SQL both databases read, or empty.
     pub only: &'static str,
+    /// Columns that are emptied while the row stays; none of them: the row goes.
+    pub forgets: &'static [&'static str],
     /// Why this long.
     pub why: &'static str,
 }
@@ -29,6 +31,7 @@ pub const PERIODS: &[Period] = &[
         column: "expires_at",
         days: 0,
         only: "",
+        forgets: &[],
         why: "a client retries within two days (idempotency::KEPT)",
     },
     Period {
@@ -37,6 +40,7 @@ pub const PERIODS: &[Period] = &[
         column: "at",
         days: 7,
         only: "",
+        forgets: &[],
         why: "a consumer that was away a week starts over from the tables",
     },
     Period {
@@ -45,6 +49,7 @@ pub const PERIODS: &[Period] = &[
         column: "issued_at",
         days: 190,
         only: "",
+        forgets: &[],
         why: "no session goes unrenewed longer than 180 days",
     },
     Period {
@@ -53,6 +58,7 @@ pub const PERIODS: &[Period] = &[
         column: "expires_at",
         days: 30,
         only: "",
+        forgets: &[],
         why: "residents and auditors may ask about a sign-in of last month",
     },
     Period {
@@ -61,6 +67,7 @@ pub const PERIODS: &[Period] = &[
         column: "revoked_at",
         days: 30,
         only: "",
+        forgets: &[],
         why: "the same for one that was ended early",
     },
     Period {
@@ -69,7 +76,17 @@ pub const PERIODS: &[Period] = &[
         column: "last_at",
         days: 1,
         only: "",
+        forgets: &[],
         why: "an hour without attempts forgives them anyway",
+    },
+    Period {
+        table: "facility_report",
+        key: "id",
+        column: "closed_at",
+        days: 180,
+        only: "",
+        forgets: &["text", "answer"],
+        why: "who reported has half a year to read the answer; that there was a report stays",
     },
     Period {
         table: "family_link",
@@ -77,6 +94,7 @@ pub const PERIODS: &[Period] = &[
         column: "expires_at",
         days: 7,
         only: "accepted_at IS NULL",
+        forgets: &[],
         why: "an invitation nobody accepted is of no use",
     },
     Period {
@@ -89,28 +107,38 @@ pub const PERIODS: &[Period] = &[
     },
 ];
 
-/// Rows deleted in one statement, so that no lock is held for long.
+/// Rows changed in one statement, so that no lock is held for long.
 const BATCH: u32 = 1_000;
 
-/// Deletes one batch per period; returns how many rows went, 0 when everything is clean.
+/// Sees to one batch per period; returns how many rows it met, 0 when everything is clean.
 pub async fn sweep(conn: &impl ConnectionTrait, env: &Env) -> Result<u64, DbErr> {
     let backend = conn.get_database_backend();
     let mut gone = 0;
-    for Period { table, key, column, days, only, .. } in PERIODS {
+    for period @ Period { table, days, .. } in PERIODS {
         let before = env.now() - chrono::Duration::days(*days);
-        let and = if only.is_empty() { String::new() } else { format!("AND ({only})") };
-        let sql = format!(
-            "DELETE FROM {table} WHERE ({key}) IN \
-             (SELECT {key} FROM {table} WHERE {column} < $1 {and} LIMIT {BATCH})"
-        );
-        let deleted = conn
-            .execute_raw(Statement::from_sql_and_values(backend, sql, [before.into()]))
-            .await?
-            .rows_affected();
-        if deleted > 0 {
-            tracing::info!(retention.table = table, retention.rows = deleted, "rows past their period went");
+        let statement = Statement::from_sql_and_values(backend, period.sql(), [before.into()]);
+        let met = conn.execute_raw(statement).await?.rows_affected();
+        if met > 0 {
+            tracing::info!(retention.table = table, retention.rows = met, "rows past their period went");
         }
-        gone += deleted;
+        gone += met;
     }
     Ok(gone)
+}
+
+impl Period {
+    fn sql(&self) -> String {
+        let Self { table, key, column, only, forgets, .. } = self;
+        let mut past = format!("{column} < $1");
+        if !only.is_empty() {
+            past.push_str(&format!(" AND ({only})"));
+        }
+        let verb = if forgets.is_empty() {
+            format!("DELETE FROM {table}")
+        } else {
+            past.push_str(&format!(" AND ({} IS NOT NULL)", forgets.join(" IS NOT NULL OR ")));
+            format!("UPDATE {table} SET {} = NULL", forgets.join(" = NULL, "))
+        };
+        format!("{verb} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {past} LIMIT {BATCH})")
+    }
 }

@@ -3,8 +3,11 @@
 use linli_domain::{access::Scope, import};
 use linli_store::{
     Error,
+    audit::{self, Actor},
     storage::facilities::reference::{self, Reference},
 };
+
+use serde_json::json;
 
 use super::{Format, csv as table, geojson};
 use crate::App;
@@ -37,6 +40,40 @@ enum At {
     Start,
     After(Reference),
     End,
+}
+
+/// Tells the audit that a file leaves the house, once for each place it is about. Before the first
+/// byte: how much of it arrived, nobody knows afterwards.
+pub async fn note_export(
+    app: &App,
+    actor: Actor,
+    scope: &Scope,
+    format: Format,
+    selection: &Selection,
+) -> Result<(), Error> {
+    // The name of a source is the caller's text.
+    let detail = json!({
+        "format": format.as_str(),
+        "division": selection.division,
+        "one_source": selection.source.is_some(),
+    });
+    let (detail, env) = (&detail, &app.env);
+    app.db
+        .in_tx("facilities.export", |tx| async move {
+            for path in scope.paths() {
+                let entry = audit::Entry {
+                    actor,
+                    action: "facility.export",
+                    subject_kind: "facility",
+                    subject_id: None,
+                    org_path: path.as_str().to_owned(),
+                    detail: detail.clone(),
+                };
+                audit::record(tx.conn(), env, entry).await?;
+            }
+            tx.commit(()).await
+        })
+        .await
 }
 
 impl Export {

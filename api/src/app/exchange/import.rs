@@ -22,10 +22,10 @@ use linli_store::{
     failpoint,
     storage::{
         facilities::{self, Incoming, Outcome, reference},
-        staff::organisation,
+        staff::{organisation, tree},
     },
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use tokio::sync::mpsc;
 
 use super::{FileError, Format, Report, read};
@@ -88,13 +88,15 @@ pub async fn import(
     if give_up || checked.rows == 0 {
         return Ok(checked);
     }
-    let owners = &Owners::load(app, scope, order).await?;
     // The closure may run again, so what it counts lives outside and starts anew each time.
     let tally = &Mutex::new(Report::default());
     let total = checked.rows;
     let result = app
         .db
         .in_tx("facilities.import", |tx| async move {
+            // Paths are copied from the organisations: none of them moves before the end.
+            tree::hold(tx.conn()).await?;
+            let owners = &Owners::load(tx.conn(), scope, order).await?;
             let run = Run { app, actor, scope, order, owners };
             let report = run.write(&tx, input, &|rows| progress(Progress::Written(rows, total))).await?;
             let keep = !order.dry_run && (report.refused == 0 || order.skip_invalid);
@@ -313,13 +315,13 @@ struct Owners {
 }
 
 impl Owners {
-    async fn load(app: &App, scope: &Scope, order: &Order) -> Result<Self, Error> {
+    async fn load(conn: &impl ConnectionTrait, scope: &Scope, order: &Order) -> Result<Self, Error> {
         let otherwise = order.organisation;
         let mut owners = Self { by_division: HashMap::new(), otherwise: None };
         let open = organisation::Entity::find()
             .filter(scope.condition(organisation::Column::Path))
             .filter(organisation::Column::ClosedAt.is_null());
-        for row in open.all(app.db.read()).await? {
+        for row in open.all(conn).await? {
             let owner = (OrganisationId(row.id), row.path);
             if Some(owner.0) == otherwise {
                 owners.otherwise = Some(owner.clone());
@@ -330,7 +332,7 @@ impl Owners {
         }
         if otherwise.is_some() && owners.otherwise.is_none() {
             let (zh, en) = ("没有这个组织", "There is no such organisation.");
-            return Err(Refusal::field("organisation", "not_found", zh, en).into());
+            return Err(Refusal::field("organisation_id", "not_found", zh, en).into());
         }
         if owners.otherwise.is_none() {
             owners.otherwise = owners.above(order.area).cloned();

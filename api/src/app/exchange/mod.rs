@@ -23,7 +23,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::App;
 
-pub use export::{Export, Selection};
+pub use export::{Export, Selection, note_export};
 pub use import::{Input, Order, Progress, import};
 pub use report::{Report, RowError};
 
@@ -43,6 +43,14 @@ impl Format {
             "csv" => Some(Self::Csv),
             "geojson" => Some(Self::Geojson),
             _ => None,
+        }
+    }
+
+    /// Its name, as a person writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Geojson => "geojson",
         }
     }
 

@@ -14,7 +14,7 @@ use linli_store::{
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
 
-use crate::App;
+use crate::{App, app::residents::profile};
 
 /// Seconds after which a queue that is full may have room again.
 const QUEUE_RETRY_S: u32 = 3600;
@@ -32,6 +32,12 @@ pub async fn submit(
     app.db
         .in_tx("facilities.report", |tx| async move {
             let stored = facilities::find_public(tx.conn(), id).await?.ok_or(Code::NotFound)?;
+            // Whoever reports the same facility, or by the same account, waits: who counts and then
+            // writes beside another would pass the limit with them.
+            facilities::hold(tx.conn(), id).await?;
+            if let Some(resident) = resident {
+                profile::hold(&tx, resident).await?;
+            }
             let (at_facility, of_resident) = report::waiting(tx.conn(), id, resident).await?;
             if at_facility >= report::MAX_WAITING_PER_FACILITY
                 || of_resident >= report::MAX_WAITING_PER_RESIDENT
@@ -54,9 +60,22 @@ pub async fn submit(
                 closed_at: None,
             };
             report::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.conn()).await?;
+            audit::record(tx.conn(), &app.env, taken_in(&row, resident)).await?;
             tx.commit(row).await
         })
         .await
+}
+
+/// Tells the audit of a report; who did not sign in is nobody, so the entry is the system's.
+fn taken_in(row: &report::Model, resident: Option<ResidentId>) -> audit::Entry {
+    audit::Entry {
+        actor: resident.map_or(Actor::System, Actor::Resident),
+        action: "facility.report",
+        subject_kind: "facility_report",
+        subject_id: Some(row.id),
+        org_path: row.org_path.clone(),
+        detail: json!({ "kind": row.kind, "signed_in": resident.is_some() }),
+    }
 }
 
 /// The reporter's own report.

@@ -100,7 +100,7 @@ fn in_use(id: ResidentId) -> Select<resident::Entity> {
 
 /// Locks the own record until the transaction ends: what one resident does at once is counted one
 /// after the other. Other rows may still refer to it.
-pub(super) async fn hold(tx: &Tx, id: ResidentId) -> Result<(), Error> {
+pub(crate) async fn hold(tx: &Tx, id: ResidentId) -> Result<(), Error> {
     let found = in_use(id).lock(LockType::NoKeyUpdate).one(tx.conn()).await?;
     found.map(|_| ()).ok_or(Code::NotFound.into())
 }

@@ -240,6 +240,7 @@ impl Exchange {
     ) -> Result<ExportFile, Problem> {
         let division = division(area.as_ref())?.map(DivisionCode::short);
         let (format, selection) = (format.0.into(), Selection { source: source.0, division });
+        exchange::note_export(&app, Actor::Staff(staff.id), &staff.scope, format, &selection).await?;
         Ok(ExportFile { format, export: Export::new(&app, staff.scope.clone(), format, selection) })
     }
 }

@@ -24,7 +24,7 @@ use linli_domain::{
 use sea_orm::{
     Condition, QueryOrder, QuerySelect, QueryTrait,
     entity::prelude::*,
-    sea_query::{Expr, ExprTrait, Func},
+    sea_query::{Expr, ExprTrait, Func, LockType},
 };
 
 use crate::{Error, ScopeCondition};
@@ -101,6 +101,18 @@ pub async fn find_public(conn: &impl ConnectionTrait, id: FacilityId) -> Result<
     let row = Entity::find_by_id(id.0).one(conn).await?;
     let stored = row.map(Stored::try_from).transpose()?;
     Ok(stored.filter(|stored| stored.status.public()))
+}
+
+/// Holds a facility until the transaction ends, so that what hangs on it can be counted.
+pub async fn hold(tx: &impl ConnectionTrait, id: FacilityId) -> Result<(), DbErr> {
+    Entity::find_by_id(id.0)
+        .select_only()
+        .column(Column::Id)
+        .lock(LockType::NoKeyUpdate)
+        .into_tuple::<Uuid>()
+        .one(tx)
+        .await?;
+    Ok(())
 }
 
 /// Facilities by id, whatever their status; for consumers of the outbox.

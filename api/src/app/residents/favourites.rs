@@ -4,11 +4,11 @@ use linli_domain::{
     Code,
     ids::{FacilityId, ResidentId},
 };
-use linli_store::{Error, storage::residents::favourite};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    sea_query::OnConflict,
+use linli_store::{
+    Error,
+    storage::{facilities, residents::favourite},
 };
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
 
 use super::profile;
 use crate::App;
@@ -27,13 +27,15 @@ pub async fn list(app: &App, id: ResidentId) -> Result<Vec<favourite::Model>, Er
     Ok(rows)
 }
 
-/// Adds a facility; adding it again changes nothing.
+/// Adds a facility that residents may read; adding it again changes nothing.
 pub async fn add(app: &App, id: ResidentId, facility: FacilityId) -> Result<(), Error> {
     app.db
         .in_tx("favourites.add", |tx| async move {
             profile::hold(&tx, id).await?;
-            if !linli_store::storage::residents::facility_exists(tx.conn(), facility).await? {
-                return Err(Code::NotFound.into());
+            facilities::find_public(tx.conn(), facility).await?.ok_or(Code::NotFound)?;
+            let kept = favourite::Entity::find_by_id((id.0, facility.0)).one(tx.conn()).await?;
+            if kept.is_some() {
+                return tx.commit(()).await;
             }
             let count = favourite::Entity::find()
                 .filter(favourite::Column::ResidentId.eq(id.0))
@@ -47,11 +49,7 @@ pub async fn add(app: &App, id: ResidentId, facility: FacilityId) -> Result<(), 
                 facility_id: Set(facility.0),
                 created_at: Set(app.env.now()),
             };
-            let same = [favourite::Column::ResidentId, favourite::Column::FacilityId];
-            favourite::Entity::insert(row)
-                .on_conflict(OnConflict::columns(same).do_nothing().to_owned())
-                .exec_without_returning(tx.conn())
-                .await?;
+            favourite::Entity::insert(row).exec_without_returning(tx.conn()).await?;
             tx.commit(()).await
         })
         .await

@@ -13,9 +13,9 @@ pub mod resident;
 
 use linli_domain::{
     consent::{ConsentKind, FamilyScope},
-    ids::{FacilityId, ResidentId},
+    ids::ResidentId,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 /// Whether `agent` may act for `principal` within `scope`: the same person, or a live family link
 /// with a live consent that names the scope.
@@ -46,11 +46,4 @@ pub async fn may_act_for(
     Ok(consent.is_some_and(|consent| {
         consent.scopes.as_array().is_some_and(|scopes| scopes.iter().any(|name| name == scope.as_str()))
     }))
-}
-
-/// Whether there is such a facility; what it is is its own context's business.
-pub async fn facility_exists(conn: &impl ConnectionTrait, id: FacilityId) -> Result<bool, DbErr> {
-    let sql = "SELECT id FROM facility WHERE id = $1";
-    let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, [id.0.into()]);
-    Ok(conn.query_one_raw(statement).await?.is_some())
 }

@@ -1,5 +1,6 @@
 //! The command line, one file per subcommand.
 
+mod audit;
 mod demo;
 mod doctor;
 mod eval;
@@ -7,6 +8,7 @@ mod export;
 mod import;
 mod migrate;
 mod openapi;
+mod photos;
 mod reconcile;
 mod reindex;
 mod serve;
@@ -59,6 +61,10 @@ enum Command {
     Staff(staff::Args),
     /// Rotates and checks the keys of personal data.
     Vault(vault::Args),
+    /// Cleans stored photos of what the camera wrote.
+    Photos(photos::Args),
+    /// Proves that the audit is as it was sealed.
+    Audit(audit::Args),
     /// Prints every configuration key with its meaning and its default.
     Config,
     /// Writes or checks the OpenAPI documents.
@@ -67,6 +73,14 @@ enum Command {
 
 /// What a subcommand says when it fails.
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// A look that succeeded and found guilt; scripts tell it from one that failed by its exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Convicted(&'static str);
+
+/// The exit code of [`Convicted`]; 2 is that of a command line nobody understands.
+const CONVICTED: u8 = 3;
 
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
@@ -81,14 +95,25 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("linli: {error}");
+fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    eprintln!("linli: {}", sentence(error));
     let mut source = error.source();
     while let Some(error) = source {
         eprintln!("  because: {error}");
         source = error.source();
     }
-    ExitCode::FAILURE
+    if error.is::<Convicted>() { CONVICTED.into() } else { ExitCode::FAILURE }
+}
+
+/// What a person reads: of a refusal what the API would say, with the fields by name.
+fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+    let refusal = error.downcast_ref::<linli_store::Error>().and_then(linli_store::Error::refusal);
+    let Some(refusal) = refusal else { return error.to_string() };
+    let mut text = refusal.detail.as_ref().map_or(refusal.code.en(), |(_, en)| en).to_owned();
+    for wrong in &refusal.errors {
+        text.push_str(&format!(" {}: {}", wrong.field, wrong.en));
+    }
+    text
 }
 
 async fn run(cli: Cli) -> Outcome {
@@ -121,6 +146,8 @@ async fn run(cli: Cli) -> Outcome {
         Command::Token(args) => token::run(args, config).await,
         Command::Staff(args) => staff::run(args, config).await,
         Command::Vault(args) => vault::run(args, config).await,
+        Command::Photos(args) => photos::run(args, config).await,
+        Command::Audit(args) => audit::run(args, config).await,
         Command::Config | Command::Demo(_) | Command::Doctor(_) | Command::Openapi(_) => {
             unreachable!("handled above")
         }

@@ -2,15 +2,16 @@
 //!
 //! The sealer takes the entries that carry no seal yet, whatever order they became visible in, and
 //! closes each organisation's share with a digest over its entries and the seal before. Whoever
-//! alters, adds or removes a sealed entry breaks the chain from there on. The last seal of a chain
-//! is only as safe as a copy of it kept elsewhere, so every seal is also a log line.
+//! alters, adds or removes a sealed entry breaks the chain from there on; an entry that claims a
+//! seal which is not there convicts itself. The last seal of a chain is only as safe as a copy of it
+//! kept elsewhere, so every seal is also a log line.
 
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use sea_orm::{
-    ActiveValue::Set, Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, entity::prelude::*,
-    sea_query::Expr,
+    ActiveValue::Set, Condition, ConnectionTrait, DbErr, PaginatorTrait, QueryOrder, QueryResult,
+    QuerySelect, Statement, entity::prelude::*, sea_query::Expr,
 };
 use serde_json::Value;
 
@@ -46,13 +47,51 @@ const BATCH: u64 = 500;
 /// Seals checked with one query.
 const PAGE: u64 = 200;
 
-/// A seal that does not fit what it covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is wrong with a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The seal does not fit the entries it covers or the seal before: one was altered, added,
+    /// removed or moved.
+    DoesNotFit,
+    /// Entries name a seal that is not there: somebody put them in, or took the seal out.
+    NoSuchSeal,
+}
+
+/// A fault and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Broken {
     /// The chain.
     pub chain: String,
     /// The seal.
     pub seq: i64,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// The last seal of a chain. Kept elsewhere, it shows later that nothing was cut off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The chain.
+    pub chain: String,
+    /// Number of the seal.
+    pub seq: i64,
+    /// Its digest.
+    pub digest: Vec<u8>,
+}
+
+/// What a look at every chain found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Seals looked at.
+    pub seals: u64,
+    /// Entries they cover, as the seals count them.
+    pub entries: u64,
+    /// Entries that wait for their seal.
+    pub waiting: u64,
+    /// What is wrong, in the order of the chains.
+    pub broken: Vec<Broken>,
+    /// The last seal of each chain.
+    pub heads: Vec<Head>,
 }
 
 /// Seals a batch of entries; `true` when there may be more. Run by one worker at a time: two would
@@ -106,30 +145,67 @@ async fn close(
     Ok(())
 }
 
-/// Checks every chain; answers how many seals there are and which do not fit.
-pub async fn verify(conn: &impl ConnectionTrait) -> Result<(u64, Vec<Broken>), DbErr> {
-    let (mut count, mut broken) = (0, Vec::new());
+/// Checks every chain.
+///
+/// An entry is proved by its seal, so what waits for one is only counted. A chain that lost its last
+/// seals together with their entries is whole in itself: only a [`Head`] kept elsewhere tells, see
+/// [`is_there`].
+pub async fn verify(conn: &impl ConnectionTrait) -> Result<Verdict, DbErr> {
+    let mut verdict = Verdict::default();
     let mut before: Option<Model> = None;
     loop {
-        let mut query = Entity::find().order_by_asc(Column::Chain).order_by_asc(Column::Seq).limit(PAGE);
-        if let Some(last) = &before {
-            let later = Column::Chain.gt(last.chain.as_str());
-            let same =
-                Condition::all().add(Column::Chain.eq(last.chain.as_str())).add(Column::Seq.gt(last.seq));
-            query = query.filter(Condition::any().add(later).add(same));
-        }
-        let seals = query.all(conn).await?;
+        let seals = page_after(conn, before.as_ref()).await?;
         if seals.is_empty() {
-            return Ok((count, broken));
+            break;
         }
         for seal in seals {
-            count += 1;
+            verdict.seals += 1;
+            verdict.entries += seal.entries.unsigned_abs();
             if !fits(conn, before.as_ref(), &seal).await? {
-                broken.push(Broken { chain: seal.chain.clone(), seq: seal.seq });
+                let fault = Fault::DoesNotFit;
+                verdict.broken.push(Broken { chain: seal.chain.clone(), seq: seal.seq, fault });
+            }
+            let head = Head { chain: seal.chain.clone(), seq: seal.seq, digest: seal.digest.clone() };
+            match verdict.heads.last_mut() {
+                Some(last) if last.chain == head.chain => *last = head,
+                _ => verdict.heads.push(head),
             }
             before = Some(seal);
         }
     }
+    verdict.broken.extend(uncovered(conn).await?);
+    verdict.broken.sort();
+    verdict.waiting = audit::Entity::find().filter(audit::Column::SealSeq.is_null()).count(conn).await?;
+    Ok(verdict)
+}
+
+/// Whether a seal of this digest is there.
+pub async fn is_there(conn: &impl ConnectionTrait, digest: &[u8]) -> Result<bool, DbErr> {
+    Ok(Entity::find().filter(Column::Digest.eq(digest)).one(conn).await?.is_some())
+}
+
+async fn page_after(conn: &impl ConnectionTrait, before: Option<&Model>) -> Result<Vec<Model>, DbErr> {
+    let mut query = Entity::find().order_by_asc(Column::Chain).order_by_asc(Column::Seq).limit(PAGE);
+    if let Some(last) = before {
+        let later = Column::Chain.gt(last.chain.as_str());
+        let same = Condition::all().add(Column::Chain.eq(last.chain.as_str())).add(Column::Seq.gt(last.seq));
+        query = query.filter(Condition::any().add(later).add(same));
+    }
+    query.all(conn).await
+}
+
+/// Seals that entries name and that are not there. One statement, so that a seal made meanwhile is
+/// seen with its entries or not at all.
+async fn uncovered(conn: &impl ConnectionTrait) -> Result<Vec<Broken>, DbErr> {
+    let sql = "SELECT a.org_path, a.seal_seq FROM audit a \
+               LEFT JOIN audit_seal s ON s.chain = a.org_path AND s.seq = a.seal_seq \
+               WHERE a.seal_seq IS NOT NULL AND s.seq IS NULL GROUP BY a.org_path, a.seal_seq";
+    let rows = conn.query_all_raw(Statement::from_string(conn.get_database_backend(), sql)).await?;
+    let broken = |row: &QueryResult| {
+        let (chain, seq) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        Ok(Broken { chain, seq, fault: Fault::NoSuchSeal })
+    };
+    rows.iter().map(broken).collect()
 }
 
 async fn fits(conn: &impl ConnectionTrait, before: Option<&Model>, seal: &Model) -> Result<bool, DbErr> {

@@ -52,7 +52,7 @@ async fn the_doctor_finds_nothing_wrong_where_nothing_is() {
         assert_finding(&findings, "gate", "ok", "evicts nothing");
         assert_finding(&findings, "clock", "ok", "Redis");
         assert_finding(&findings, "history", "ok", "");
-        assert_finding(&findings, "audit", "ok", "0 seals fit");
+        assert_finding(&findings, "audit", "ok", "0 seals fit the 0 entries");
         assert_finding(&findings, "catalogue", "ok", "not kept here");
         fresh.remove().await;
     }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     people::town,
+    process::linli,
     rig::{both, send},
 };
 
@@ -201,6 +202,62 @@ both!(a_published_photo_tells_nothing_of_whoever_took_it, async |rig| {
         assert!(every_file(&folder).iter().all(|bytes| !holds(bytes, SECRET)));
         assert!(!every_file(&folder).is_empty());
     }
+});
+
+both!(photos_of_before_are_cleaned_and_a_form_holds_what_it_may, async |rig| {
+    let town = town(rig).await;
+    let body = json!({ "organisation_id": town.communities[0], "profile":
+        { "name": "采荷食堂", "categories": ["community_dining"], "address": "采荷路1号" } });
+    let create = rig.post("/staff/v1/facilities", &body).header("idempotency-key", "k1");
+    let made = send(create.bearer_auth(&town.admin)).await.ok();
+    let facility = made["id"].as_str().unwrap();
+    let upload = || {
+        let path = format!("/staff/v1/facilities/{facility}/photos");
+        rig.request(Method::POST, &path).bearer_auth(&town.admin)
+    };
+    let mut shown = Vec::new();
+    for (_, bytes) in all() {
+        let photo = send(form(upload(), &bytes)).await;
+        // As it was stored before photos were taken in without their metadata.
+        let id = photo.json["id"].as_str().unwrap().parse().unwrap();
+        rig.app.blobs.put(id, &bytes).await.unwrap();
+        shown.push((photo.json["path"].as_str().unwrap().to_owned(), take_in(&bytes).unwrap().bytes));
+    }
+    let clean = || {
+        let output =
+            linli(&["photos", "clean"], rig.database_url(), &rig.app.config.data_dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(clean().trim(), "3 photos: 3 cleaned, 0 cannot be read");
+    for (path, bytes) in shown {
+        assert!(rig.get(&path).send().await.unwrap().bytes().await.unwrap() == bytes, "{path}");
+    }
+    assert!(every_file(&rig.app.config.data_dir.join("photos")).iter().all(|bytes| !holds(bytes, SECRET)));
+    assert_eq!(clean().trim(), "3 photos: 0 cleaned, 0 cannot be read");
+
+    let part = |name: &str, text: &str| {
+        let file = [
+            &b"--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n"[..],
+            &png(b"another"),
+            format!("\r\n--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n--x--\r\n")
+                .as_bytes(),
+        ]
+        .concat();
+        send(upload().header("content-type", "multipart/form-data; boundary=x").body(file))
+    };
+    for hidden in ["a\0b", "a\u{202e}b"] {
+        let refused = part("caption", hidden).await;
+        refused.is_problem(422, "invalid_input");
+        assert_eq!(refused.json["errors"][0]["code"], "control_character");
+    }
+    let unknown = part("13800138000", "x").await;
+    assert!(
+        (400..500).contains(&unknown.status) && !unknown.text.contains("13800138000"),
+        "{}",
+        unknown.text
+    );
+    assert_eq!(part("caption", "门口").await.status, 201);
 });
 
 fn every_file(folder: &std::path::Path) -> Vec<Vec<u8>> {

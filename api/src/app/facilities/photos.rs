@@ -10,16 +10,17 @@ use linli_domain::{
 };
 use linli_store::{
     Error, OnConstraint, Tx,
-    audit::Actor,
+    audit::{self, Actor},
     storage::facilities::{
         self, Stored, photo,
         write::{self, Done},
     },
 };
 use sea_orm::{EntityTrait, IntoActiveModel, ModelTrait};
+use serde_json::json;
 
 use super::picture::{self, Picture};
-use crate::App;
+use crate::{App, http::body};
 
 /// Largest photo.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -40,6 +41,11 @@ pub async fn add(
     let caption = caption.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if caption.as_deref().is_some_and(|text| text.chars().count() > MAX_CAPTION_CHARS) {
         return Err(Refusal::field("caption", "length", "最多100字", "At most 100 characters.").into());
+    }
+    // A form is no JSON body, so nobody has looked yet.
+    if caption.as_deref().is_some_and(|text| text.chars().any(body::is_forbidden)) {
+        let (zh, en) = ("含有不可见的控制字符", "It contains control characters.");
+        return Err(Refusal::field("caption", "control_character", zh, en).into());
     }
     // Out of scope, nothing is even written to the disk.
     facilities::find(app.db.read(), scope, id).await?.ok_or(Code::NotFound)?;
@@ -98,6 +104,67 @@ pub async fn remove(
         .await?;
     discard(app, photo).await;
     Ok(())
+}
+
+/// What cleaning found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Photos looked at.
+    pub photos: u64,
+    /// Those that held more than the picture, and hold it no longer.
+    pub cleaned: u64,
+    /// Those whose bytes are missing or are no picture any more; they stay as they are.
+    pub unreadable: u64,
+}
+
+/// Takes out of stored photos what the camera wrote: of those that came before photos were taken in
+/// without it. May run beside a server and be repeated.
+pub async fn clean(app: &App) -> Result<Cleaned, Error> {
+    let mut done = Cleaned::default();
+    let mut after = None;
+    loop {
+        let rows = photo::any_after(app.db.read(), after, 100).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.id);
+        for row in &rows {
+            done.photos += 1;
+            let bytes = app.blobs.get(row.id).await.map_err(|error| Error::unavailable("photos", error))?;
+            let Some((picture, bytes)) = bytes.and_then(|bytes| Some((picture::take_in(&bytes)?, bytes)))
+            else {
+                tracing::warn!(photo.id = %row.id, "a photo cannot be read");
+                done.unreadable += 1;
+                continue;
+            };
+            if picture.bytes != bytes {
+                replace(app, row, &picture).await?;
+                done.cleaned += 1;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Under the same id, so that whoever knows its address finds the picture and nothing else.
+async fn replace(app: &App, row: &photo::Model, picture: &Picture) -> Result<(), Error> {
+    app.db
+        .in_tx("facilities.clean_photo", |tx| async move {
+            let digest = hex::encode(digest::digest(&digest::SHA256, &picture.bytes));
+            let bytes = i64::try_from(picture.bytes.len()).unwrap_or(i64::MAX);
+            photo::become_of(tx.conn(), row, digest, bytes).await?;
+            let entry = audit::Entry {
+                actor: Actor::System,
+                action: "facility.clean_photo",
+                subject_kind: "facility",
+                subject_id: Some(row.facility_id),
+                org_path: photo::org_path(tx.conn(), row).await?,
+                detail: json!({ "photo": row.id }),
+            };
+            audit::record(tx.conn(), &app.env, entry).await?;
+            tx.commit(()).await
+        })
+        .await?;
+    // After the commit: dying in between, the next run finds it again.
+    app.blobs.put(row.id, &picture.bytes).await.map_err(|error| Error::unavailable("photos", error))
 }
 
 /// A photo of a public facility with its bytes.

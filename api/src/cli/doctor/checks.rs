@@ -18,6 +18,7 @@ use super::{Finding, with_causes};
 use crate::{
     Config,
     app::{db_options, discovery::folder::FOLDER},
+    cli::audit,
     clients::meili::{Meili, Node},
     config::{Environment, GateKind},
 };
@@ -197,18 +198,12 @@ async fn seals(db: &Db) -> Result<Finding, DbErr> {
     let Ok(verified) = timeout(SEALS_PATIENCE, audit_seal::verify(db.read())).await else {
         return Ok(Finding::warn("audit", format!("its seals take longer than {SEALS_PATIENCE:?} to check")));
     };
-    let (count, broken) = verified?;
-    Ok(match broken.first() {
-        None => Finding::ok("audit", format!("{count} seals fit")),
-        Some(first) => Finding::fail(
-            "audit",
-            format!(
-                "{} of {count} seals do not fit what they cover, the first is {} of {}; somebody changed the audit",
-                broken.len(),
-                first.seq,
-                first.chain
-            ),
-        ),
+    let verdict = verified?;
+    Ok(if verdict.broken.is_empty() {
+        Finding::ok("audit", audit::summary(&verdict))
+    } else {
+        let text = format!("{}; see `linli audit verify`", audit::summary(&verdict));
+        Finding::fail("audit", text)
     })
 }
 

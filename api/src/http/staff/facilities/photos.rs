@@ -19,8 +19,9 @@ pub struct Photos;
 
 /// A photo to be added.
 #[derive(Debug, Multipart)]
+#[oai(deny_unknown_fields)]
 pub struct NewPhoto {
-    /// JPEG, PNG or WebP, at most 8 MiB; published as it is, metadata included.
+    /// JPEG, PNG or WebP, at most 8 MiB; published without what the camera wrote into it.
     file: Upload,
     /// What it shows, at most 100 characters.
     caption: Option<String>,

@@ -24,6 +24,11 @@ pub struct BodySchema {
 }
 
 impl BodySchema {
+    /// Of a body that may be anything.
+    pub fn any() -> Self {
+        Self { root: Value::Null, schemas: Arc::new(Value::Null) }
+    }
+
     /// The schema of an operation's JSON body, if it takes one.
     pub fn read(operation: &Value, schemas: &Arc<Value>) -> Option<Self> {
         let content = operation["requestBody"]["content"].as_object()?;

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use linli::http::body::BodySchema;
+use linli_domain::Code;
 use serde_json::{Map, Value};
 
 use crate::rig::{Rig, send};
@@ -55,63 +57,89 @@ fn fields_are_snake_case_and_never_null() {
     }
 }
 
+/// What anybody may ask without a token. Another operation that forgets to ask for one fails here.
+const PUBLIC: &[&str] = &[
+    "listFacilitiesNearby",
+    "searchFacilities",
+    "suggestFacilities",
+    "getHome",
+    "listFacilityRooms",
+    "listRoomSlots",
+    "getFacility",
+    "listFacilityChanges",
+    "getFacilityPhoto",
+    "listCategories",
+    "listVocabularies",
+    "getCalendarYear",
+    "refreshTokens",
+    "staffSignIn",
+    "staffRefreshTokens",
+];
+
+#[test]
+fn every_operation_asks_for_a_token_or_is_public_on_purpose() {
+    for (document, _, _, operation) in operations() {
+        let id = operation["operationId"].as_str().unwrap();
+        let asks = operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
+        assert_ne!(asks, PUBLIC.contains(&id), "{document}: {id}");
+        if document.starts_with("staff") {
+            assert_eq!(asks, crate::people::right_of(id).is_some(), "{id} and the table of rights");
+        }
+    }
+    let known: HashSet<String> = operations()
+        .iter()
+        .map(|(.., operation)| operation["operationId"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(PUBLIC.iter().all(|id| known.contains(*id)), "an operation that is gone is still listed");
+}
+
+/// Whoever generates a client from both documents gets each shape once.
+#[test]
+fn a_name_means_one_shape_in_every_document() {
+    let mut shapes: std::collections::HashMap<String, (&str, Value)> = std::collections::HashMap::new();
+    for (name, text) in linli::http::documents() {
+        let document: Value = serde_json::from_str(&text).unwrap();
+        for (shape, definition) in document["components"]["schemas"].as_object().unwrap() {
+            let (first, known) = shapes.entry(shape.clone()).or_insert((name, definition.clone()));
+            assert_eq!(known, definition, "{shape} of {first} and of {name}");
+        }
+    }
+    assert!(shapes.len() > 50);
+}
+
+/// Texts that name a code with its status name one that is answered: the table of codes, or the codes
+/// of single fields, which come with 422.
+#[test]
+fn every_code_that_is_documented_exists() {
+    const FIELDS: &[&str] = &["control_character"];
+    let design = include_str!("../../../API-DESIGN.md").to_owned();
+    let mut texts: Vec<(&str, String)> = linli::http::documents();
+    texts.push(("API-DESIGN.md", design));
+    let mut found = 0;
+    for (name, text) in texts {
+        for (at, _) in text.match_indices(" `") {
+            let status = text[..at].chars().rev().take(3).collect::<Vec<_>>();
+            let status: String = status.into_iter().rev().collect();
+            let (Ok(status), Some(end)) = (status.parse::<u16>(), text[at + 2..].find('`')) else { continue };
+            let code = &text[at + 2..at + 2 + end];
+            let known = Code::ALL.iter().any(|known| known.as_str() == code && known.status() == status);
+            assert!(known || (status == 422 && FIELDS.contains(&code)), "{name}: {status} {code}");
+            found += 1;
+        }
+    }
+    assert!(found >= 5, "the search finds nothing");
+}
+
 /// A parser that keeps the last of two equal keys hides that one answer has two meanings.
 #[test]
 fn no_key_stands_twice_in_a_document() {
-    struct Unique;
-    impl<'de> serde::de::Visitor<'de> for Unique {
-        type Value = ();
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("JSON")
-        }
-        fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_str<E>(self, _: &str) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_unit<E>(self) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-            while seq.next_element_seed(Seed)?.is_some() {}
-            Ok(())
-        }
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-            let mut seen = HashSet::new();
-            while let Some(key) = map.next_key::<String>()? {
-                map.next_value_seed(Seed)?;
-                if !seen.insert(key.clone()) {
-                    return Err(serde::de::Error::custom(format!("{key} stands twice")));
-                }
-            }
-            Ok(())
-        }
-    }
-    struct Seed;
-    impl<'de> serde::de::DeserializeSeed<'de> for Seed {
-        type Value = ();
-        fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-            deserializer.deserialize_any(Unique)
-        }
-    }
+    // The look that every JSON body of a client passes.
+    let schema = BodySchema::any();
     for (name, text) in linli::http::documents() {
-        let mut deserializer = serde_json::Deserializer::from_str(&text);
-        serde::de::DeserializeSeed::deserialize(Seed, &mut deserializer)
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(schema.refuse_ambiguous(text.as_bytes()), Ok(()), "{name}");
     }
-    let twice = r#"{"a": {"b": 1, "b": 2}}"#;
-    let mut control = serde_json::Deserializer::from_str(twice);
-    assert!(serde::de::DeserializeSeed::deserialize(Seed, &mut control).is_err(), "the check sees nothing");
+    let twice = schema.refuse_ambiguous(br#"{"a": {"b": 1, "b": 2}}"#);
+    assert_eq!(twice.unwrap_err().code, Code::MalformedBody, "the check sees nothing");
 }
 
 #[test]

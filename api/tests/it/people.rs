@@ -11,6 +11,8 @@ use uuid::Uuid;
 use crate::rig::{Rig, both, send};
 
 mod audit;
+mod favourites;
+mod renewal;
 mod residents;
 mod scopes;
 mod sessions;

@@ -103,6 +103,7 @@ pub const PERIODS: &[Period] = &[
         column: "last_at",
         days: 400,
         only: "",
+        forgets: &[],
         why: "a year and a season are compared; no person is in it",
     },
 ];

@@ -12,9 +12,11 @@ use linli_domain::{
 use linli_store::{
     Error, OnConstraint, Tx,
     audit::{self, Actor, Entry},
+    idempotency::{self, Begun},
     storage::{
         facilities,
         rooms::{self, MAX_DEPTH, Published, Room, room},
+        staff::tree,
     },
 };
 use sea_orm::{EntityTrait, Set};
@@ -63,52 +65,90 @@ pub struct Slot {
     pub not_bookable: Option<Code>,
 }
 
-/// Makes a room in a facility of `scope`.
-pub async fn create(app: &App, staff: StaffId, scope: &Scope, new: NewRoom) -> Result<Room, Error> {
-    let facility = facilities::find(app.db.read(), scope, new.facility_id).await?.ok_or(Code::NotFound)?;
-    create_in(app, Actor::Staff(staff), facility.org_path, new).await
+/// The room as it would be made, in a place not known yet: so its answer is known before the work. A
+/// part of a room has its grid.
+pub fn draft(app: &App, new: NewRoom, whole: Option<&Room>) -> Result<Room, Refusal> {
+    let Some(whole) = whole else { return parse(app, String::new(), new) };
+    let new = NewRoom { grid_minutes: whole.grid.minutes().into(), ..new };
+    Ok(Room { part_of: Some(whole.id), ..parse(app, String::new(), new)? })
 }
 
-/// Makes a room where the caller has the right to: for staff after their scope, and for seeding.
-pub async fn create_in(app: &App, actor: Actor, org_path: String, new: NewRoom) -> Result<Room, Error> {
-    let room = parse(app, org_path, new)?;
-    let (room, now) = (&room, app.env.now());
+/// Makes a room in a facility of `scope`, once per idempotency key.
+pub async fn create(
+    app: &App,
+    staff: StaffId,
+    scope: &Scope,
+    draft: &Room,
+    request: &idempotency::Request,
+    answer: &idempotency::Stored,
+) -> Result<Begun, Error> {
     app.db
         .in_tx("rooms.create", |tx| async move {
-            insert(app, &tx, room, actor, now).await?;
+            if let Begun::Replay(stored) = idempotency::begin(&tx, &app.env, request, answer).await? {
+                return tx.commit(Begun::Replay(stored)).await;
+            }
+            // The facility's place is copied: it does not move before the end.
+            tree::hold(tx.conn()).await?;
+            let facility =
+                facilities::find(tx.conn(), scope, draft.facility_id).await?.ok_or(Code::NotFound)?;
+            let room = Room { org_path: facility.org_path, ..draft.clone() };
+            insert(app, &tx, Actor::Staff(staff), &room).await?;
+            tx.commit(Begun::Fresh).await
+        })
+        .await
+}
+
+/// Makes a room where the caller has the right to: for seeding.
+pub async fn create_in(app: &App, actor: Actor, org_path: String, new: NewRoom) -> Result<Room, Error> {
+    let room = &parse(app, org_path, new)?;
+    app.db
+        .in_tx("rooms.seed", |tx| async move {
+            insert(app, &tx, actor, room).await?;
             tx.commit(()).await
         })
         .await?;
     Ok(room.clone())
 }
 
-/// Makes a room that is part of `whole`, in its facility and on its grid, also while people book.
+/// Makes a room that is part of `whole`, in its facility and on its grid, also while people book; once
+/// per idempotency key.
 ///
 /// Whoever has booked the whole has the part too, and slots of the whole take it from now on.
-pub async fn create_part(app: &App, actor: Actor, whole: &Room, new: NewRoom) -> Result<Room, Error> {
+pub async fn create_part(
+    app: &App,
+    staff: StaffId,
+    whole: &Room,
+    draft: &Room,
+    request: &idempotency::Request,
+    answer: &idempotency::Stored,
+) -> Result<Begun, Error> {
+    const BOOKED_MEANWHILE: &str = "room";
     if rooms::path_of(app.db.read(), whole.id).await?.len() > MAX_DEPTH {
         let (zh, en) = ("这个房间已经分得够细了", "This room is divided as far as it may be.");
         return Err(Refusal::field("part_of", "too_deep", zh, en).into());
     }
-    let grid_minutes = whole.grid.minutes().into();
-    let new = NewRoom { facility_id: whole.facility_id, grid_minutes, ..new };
-    let part = Room { part_of: Some(whole.id), ..parse(app, whole.org_path.clone(), new)? };
-    let (part, now) = (&part, app.env.now());
+    let part = &Room { org_path: whole.org_path.clone(), ..draft.clone() };
     for _ in 0..DIVIDE_TRIES {
         let divided = app.db.in_tx("rooms.divide", |tx| async move {
-            let Some(cells) = rooms::lock_cells(tx.conn(), whole.id, local_date(now)).await? else {
-                return tx.commit(false).await;
-            };
-            insert(app, &tx, part, actor, now).await?;
+            if let Begun::Replay(stored) = idempotency::begin(&tx, &app.env, request, answer).await? {
+                return tx.commit(Begun::Replay(stored)).await;
+            }
+            tree::hold(tx.conn()).await?;
+            let cells = rooms::lock_cells(tx.conn(), whole.id, local_date(app.env.now())).await?;
+            let cells = cells.ok_or(Error::Unavailable { what: BOOKED_MEANWHILE, source: None })?;
+            insert(app, &tx, Actor::Staff(staff), part).await?;
             rooms::divide(tx.conn(), &app.env, cells, part.id).await?;
-            tx.commit(true).await
+            tx.commit(Begun::Fresh).await
         });
-        if divided.await? {
-            app.slots.invalidate_all();
-            return Ok(part.clone());
+        match divided.await {
+            Err(Error::Unavailable { what: BOOKED_MEANWHILE, .. }) => {}
+            done => {
+                app.slots.invalidate_all();
+                return done;
+            }
         }
     }
-    Err(Error::Unavailable { what: "room", source: None })
+    Err(Error::Unavailable { what: BOOKED_MEANWHILE, source: None })
 }
 
 /// Publishes one day of a room: cells and slots come into being, again changes nothing.
@@ -173,8 +213,8 @@ pub async fn slots(
     Ok(slots.collect())
 }
 
-async fn insert(app: &App, tx: &Tx, room: &Room, actor: Actor, now: DateTime<Utc>) -> Result<(), Error> {
-    room::Entity::insert(row(room, now))
+async fn insert(app: &App, tx: &Tx, actor: Actor, room: &Room) -> Result<(), Error> {
+    room::Entity::insert(row(room, app.env.now()))
         .exec_without_returning(tx.conn())
         .await
         .on_constraint("room_facility_name_key", || Code::RoomNameTaken.into())?;

@@ -2,17 +2,21 @@
 
 use chrono::NaiveDate;
 use linli_domain::{
-    Refusal,
+    Code, Refusal,
     access::perm,
     ids::{BookingId, FacilityId, RoomId},
     rooms::{Offer, Span},
 };
-use linli_store::audit::Actor;
+use linli_store::{
+    audit::Actor,
+    idempotency::{Begun, Stored},
+};
 use poem::web::Data;
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
     payload::Json,
+    types::ToJSON,
 };
 use uuid::Uuid;
 
@@ -28,6 +32,7 @@ use crate::{
         auth::Staff,
         idempotency::Idempotent,
         paging,
+        stored::StoredJson,
         v1::bookings::{CancelBooking, Cancelled},
         wire::{self, Room},
     },
@@ -108,7 +113,12 @@ pub struct Published {
 pub enum Created {
     /// Made.
     #[oai(status = 201)]
-    Room(Json<Room>),
+    Room(
+        StoredJson<Room>,
+        /// `true` when an earlier request with this key had this effect.
+        #[oai(header = "Idempotent-Replayed")]
+        Option<bool>,
+    ),
 }
 
 #[OpenApi(tag = "Tag::Rooms")]
@@ -119,6 +129,7 @@ impl Rooms {
         &self,
         app: Data<&App>,
         staff: Staff<perm::RoomEdit>,
+        #[oai(name = "Idempotency-Key")] key: Idempotent,
         body: Json<NewRoom>,
     ) -> Result<Created, Problem> {
         let new = rooms::NewRoom {
@@ -131,23 +142,31 @@ impl Rooms {
             horizon_days: body.0.horizon_days,
             cancel_until_minutes: body.0.cancel_until_minutes,
         };
-        let facility = new.facility_id;
-        let room = match body.0.part_of {
-            None => {
-                let done = rooms::create(&app, staff.id, &staff.scope, new).await;
-                judge(&app, &staff, (Thing::Facility, facility), done).await?
-            }
+        let whole = match body.0.part_of {
+            None => None,
             Some(whole) => {
                 let found = rooms::find(&app, &staff.scope, RoomId(whole)).await;
                 let whole = judge(&app, &staff, (Thing::Room, whole), found).await?;
-                if whole.facility_id != facility {
+                if whole.facility_id != new.facility_id {
                     let (zh, en) = ("这个设施没有这个房间", "This facility has no such room.");
                     return Err(Refusal::field("part_of", "unknown", zh, en).into());
                 }
-                rooms::create_part(&app, Actor::Staff(staff.id), &whole, new).await?
+                Some(whole)
             }
         };
-        Ok(Created::Room(Json(room.into())))
+        let draft = rooms::draft(&app, new, whole.as_ref())?;
+        let request = key.record(format!("staff:{}", staff.id), "rooms.create");
+        let answer = Room::from(draft.clone()).to_json().ok_or(Code::Internal)?;
+        let stored = Stored { status: 201, answer };
+        let done = match &whole {
+            None => rooms::create(&app, staff.id, &staff.scope, &draft, &request, &stored).await,
+            Some(whole) => rooms::create_part(&app, staff.id, whole, &draft, &request, &stored).await,
+        };
+        let begun = judge(&app, &staff, (Thing::Facility, draft.facility_id.0), done).await?;
+        Ok(match begun {
+            Begun::Fresh => Created::Room(StoredJson::new(stored.answer), None),
+            Begun::Replay(earlier) => Created::Room(StoredJson::new(earlier.answer), Some(true)),
+        })
     }
 
     /// Shows a room

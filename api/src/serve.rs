@@ -72,6 +72,7 @@ impl Running {
 
 /// Starts the public and the internal port and, where asked, the jobs.
 pub async fn start(app: App, with_jobs: bool) -> Result<Running, StartError> {
+    catalogue::announce(&app);
     let mut running = Running::begin(app).await?;
     let Running { app, stop, tasks, .. } = &mut running;
     tasks.spawn(catalogue::follow(app.clone(), stop.clone()));

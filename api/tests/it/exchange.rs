@@ -7,6 +7,7 @@ use linli::{
     app::{
         demo,
         exchange::{self, Export, Format, Input, Order, Report, Selection},
+        staff::bootstrap,
     },
 };
 use linli_domain::{
@@ -141,6 +142,15 @@ both!(one_refused_row_refuses_the_file_unless_told_otherwise, async |rig| {
     let report = import(app, &lenient, file).await;
     assert_eq!((report.written, tally(&report)), (true, (3, 0, 0, 4)));
     assert_eq!(report.errors.len(), expected.len());
+});
+
+both!(a_new_city_owns_what_nobody_below_it_does, async |rig| {
+    let app = &rig.app;
+    let city = bootstrap::ensure_city(app, "杭州市").await.unwrap();
+    let report = import(app, &order(Format::Csv), file(2)).await;
+    assert_eq!((report.written, tally(&report)), (true, (2, 0, 0, 0)), "{:?}", report.errors);
+    let owned = facility::Entity::find().filter(facility::Column::OrganisationId.eq(city.id));
+    assert_eq!(owned.count(app.db.read()).await.unwrap(), 2);
 });
 
 both!(nothing_outside_the_scope_is_touched_or_told, async |rig| {

@@ -47,14 +47,13 @@ const PAGE: u64 = 1_000;
 /// Events read at once.
 const EVENTS: u32 = 1_000;
 
-/// Loads the catalogue and follows SQL until `stop`, then keeps what it has. Until it is loaded the
-/// process is not ready, from this call on.
-pub fn follow(app: App, stop: CancellationToken) -> impl Future<Output = ()> + Send {
+/// Says that nothing is found here yet: before anyone may ask whether the process is ready.
+pub fn announce(app: &App) {
     app.health.set("catalogue", Part::Down("loading"));
-    run(app, stop)
 }
 
-async fn run(app: App, stop: CancellationToken) {
+/// Loads the catalogue and follows SQL until `stop`, then keeps what it has.
+pub async fn follow(app: App, stop: CancellationToken) {
     let Some(mut feed) = open(&app, &stop).await else { return };
     // Nobody else fills it: there is one feed in a process.
     let _ = app.discovery.0.set(Arc::clone(&feed.engine));

@@ -308,7 +308,8 @@ impl Run<'_> {
     }
 }
 
-/// Which organisation a facility belongs to: the lowest one whose division it lies in.
+/// Which organisation a facility belongs to: the lowest one whose division it lies in, and in the end
+/// the city, which a new one has nothing below yet.
 struct Owners {
     by_division: HashMap<DivisionCode, (OrganisationId, String)>,
     otherwise: Option<(OrganisationId, String)>,
@@ -321,10 +322,15 @@ impl Owners {
         let open = organisation::Entity::find()
             .filter(scope.condition(organisation::Column::Path))
             .filter(organisation::Column::ClosedAt.is_null());
+        let mut city = None;
         for row in open.all(conn).await? {
+            let is_root = row.parent_id.is_none();
             let owner = (OrganisationId(row.id), row.path);
             if Some(owner.0) == otherwise {
                 owners.otherwise = Some(owner.clone());
+            }
+            if is_root {
+                city = Some(owner.clone());
             }
             if let Some(code) = row.code.and_then(|code| code.parse().ok()) {
                 owners.by_division.insert(code, owner);
@@ -335,7 +341,7 @@ impl Owners {
             return Err(Refusal::field("organisation_id", "not_found", zh, en).into());
         }
         if owners.otherwise.is_none() {
-            owners.otherwise = owners.above(order.area).cloned();
+            owners.otherwise = owners.above(order.area).cloned().or(city);
         }
         Ok(owners)
     }

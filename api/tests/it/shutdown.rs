@@ -15,6 +15,13 @@ async fn readiness(base: &str) -> Option<u16> {
 async fn sigterm_turns_readiness_off_and_lets_a_request_in_flight_finish() {
     let fresh = Fresh::sqlite().await;
     let mut server = ServerProcess::start(&fresh.url, &[("LINLI_HTTP_DRAIN_MS", "1500")]);
+    // It listens before its catalogue is loaded, and is not ready until then.
+    for _ in 0..200 {
+        if readiness(&server.base).await == Some(200) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(readiness(&server.base).await, Some(200));
 
     // A request whose body is still on its way when the signal comes.

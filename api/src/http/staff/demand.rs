@@ -45,7 +45,7 @@ pub(super) struct SearchDemands {
 /// What is asked when nothing is said.
 const DAYS: u64 = 30;
 
-#[OpenApi(tag = "Tag::Facilities")]
+#[OpenApi(tag = "Tag::Statistics")]
 impl Demand {
     /// Lists what residents look for and do not find
     ///

@@ -79,4 +79,6 @@ pub enum Tag {
     Audit,
     /// Residents and households.
     Residents,
+    /// What is asked for.
+    Statistics,
 }

@@ -111,8 +111,8 @@ both!(a_file_is_told_written_and_then_left_alone, async |rig| {
     assert_eq!(tally(&report), (1, 1, 0, 0));
     let row = facility::Entity::find().filter(facility::Column::ExternalId.eq("A-1"));
     let row = row.one(app.db.read()).await.unwrap().unwrap();
-    assert_eq!((row.version, row.profile["address"].as_str()), (2, Some("采荷路99号")));
-    assert!(row.lat.is_some() && row.profile["hours"]["rules"].is_array());
+    assert_eq!((row.version, row.profile.0.address.as_str()), (2, "采荷路99号"));
+    assert!(row.lat.is_some() && !row.profile.0.hours.hours().rules.is_empty());
 });
 
 both!(one_refused_row_refuses_the_file_unless_told_otherwise, async |rig| {

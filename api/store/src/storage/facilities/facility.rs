@@ -1,6 +1,13 @@
 //! The facility table.
 
-use sea_orm::entity::prelude::*;
+use linli_domain::facility::FacilityData;
+use sea_orm::{FromJsonQueryResult, entity::prelude::*};
+use serde::{Deserialize, Serialize};
+
+/// What is said about a facility, read without a JSON value in between: a whole city is read at a start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
+pub struct Profile(pub FacilityData);
 
 /// A facility: the profile, and the columns that queries select by.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -27,8 +34,8 @@ pub struct Model {
     pub lat: Option<f64>,
     /// Longitude, WGS-84, as in the profile.
     pub lng: Option<f64>,
-    /// `FacilityData` in its versioned form.
-    pub profile: Json,
+    /// In its versioned form.
+    pub profile: Profile,
     /// When the first licence runs out, as in the profile.
     pub licence_expires_on: Option<Date>,
     /// Grows with every edit of profile or status.

@@ -18,7 +18,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use linli_domain::{
     Vocabulary,
     access::Scope,
-    facility::{Category, Facility, FacilityData, FacilityStatus},
+    facility::{Category, Facility, FacilityStatus},
     ids::{FacilityId, OrganisationId},
 };
 use sea_orm::{
@@ -66,8 +66,6 @@ impl TryFrom<Model> for Stored {
     type Error = Error;
 
     fn try_from(row: Model) -> Result<Self, Error> {
-        let data: FacilityData = serde_json::from_value(row.profile)
-            .map_err(|error| Error::internal("reading a facility's profile", error))?;
         let status = FacilityStatus::parse(&row.status)
             .ok_or_else(|| Error::internal("reading a facility's status", "not a status"))?;
         Ok(Self {
@@ -76,7 +74,7 @@ impl TryFrom<Model> for Stored {
             org_path: row.org_path,
             source: row.source,
             external_id: row.external_id,
-            facility: Facility::from_stored(data),
+            facility: Facility::from_stored(row.profile.0),
             status,
             version: row.version,
             revision: row.revision,

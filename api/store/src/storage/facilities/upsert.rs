@@ -145,7 +145,7 @@ async fn insert_all(
     if created.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = created.iter().map(|(id, new)| write::row(env, *id, new)).collect::<Result<_, _>>()?;
+    let rows = created.iter().map(|(id, new)| write::row(env, *id, new));
     facility::Entity::insert_many(rows).exec_without_returning(conn).await?;
     let facilities: Vec<_> = created.iter().map(|(id, new)| (*id, &new.facility)).collect();
     write::insert_categories(conn, &facilities).await?;

@@ -13,7 +13,11 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use super::{Stored, category, change, facility, feed};
+use super::{
+    Stored, category, change,
+    facility::{self, Profile},
+    feed,
+};
 use crate::{
     Env, Error, OnConstraint,
     audit::{self, Actor},
@@ -45,7 +49,7 @@ pub async fn insert(
     id: FacilityId,
     new: &New,
 ) -> Result<(), Error> {
-    facility::Entity::insert(row(env, id, new)?)
+    facility::Entity::insert(row(env, id, new))
         .exec_without_returning(conn)
         .await
         .on_constraint("facility_external_key", || Refusal::new(Code::FacilityDuplicate))?;
@@ -125,11 +129,11 @@ pub(super) fn differences(
     (!fields.is_empty()).then_some(fields)
 }
 
-pub(super) fn row(env: &Env, id: FacilityId, new: &New) -> Result<facility::ActiveModel, Error> {
+pub(super) fn row(env: &Env, id: FacilityId, new: &New) -> facility::ActiveModel {
     let now = env.now();
     let New { organisation_id, org_path, source, external_id, facility, status } = new;
-    let derived = derived(facility, *status)?;
-    Ok(facility::ActiveModel {
+    let derived = derived(facility, *status);
+    facility::ActiveModel {
         id: Set(id.0),
         organisation_id: Set(organisation_id.0),
         org_path: Set(org_path.clone()),
@@ -142,26 +146,24 @@ pub(super) fn row(env: &Env, id: FacilityId, new: &New) -> Result<facility::Acti
         created_at: Set(now),
         updated_at: Set(now),
         ..derived
-    })
+    }
 }
 
 /// The columns that are written from the profile.
-fn derived(facility: &Facility, status: FacilityStatus) -> Result<facility::ActiveModel, Error> {
+fn derived(facility: &Facility, status: FacilityStatus) -> facility::ActiveModel {
     let data = facility.data();
-    let profile =
-        serde_json::to_value(data).map_err(|error| Error::internal("writing a facility's profile", error))?;
     let point = data.location.map(|location| location.point);
-    Ok(facility::ActiveModel {
+    facility::ActiveModel {
         name: Set(data.name.clone()),
         status: Set(status.as_str().to_owned()),
         division: Set(data.division.clone()),
         lat: Set(point.map(|point| point.lat())),
         lng: Set(point.map(|point| point.lng())),
-        profile: Set(profile),
+        profile: Set(Profile(data.clone())),
         licence_expires_on: Set(facility.licence_expires_on()),
         version: NotSet,
         ..Default::default()
-    })
+    }
 }
 
 pub(super) async fn update_row(
@@ -171,7 +173,7 @@ pub(super) async fn update_row(
     facility: &Facility,
     status: FacilityStatus,
 ) -> Result<(), Error> {
-    let mut columns = derived(facility, status)?;
+    let mut columns = derived(facility, status);
     columns.updated_at = Set(env.now());
     let updated = facility::Entity::update_many()
         .set(columns)

@@ -144,6 +144,7 @@ impl SearchEngine {
         }
         let next = current.with(changes, cursor);
         if !changes.is_empty() {
+            // Should this fail, the index has forgotten it, and the caller tries again.
             self.index.put(&self.analyzer, changes.iter().filter_map(|change| indexed(&next, change)))?;
             self.index.commit()?;
             self.recent.forget();

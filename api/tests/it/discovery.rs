@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use linli::app::demo;
+use linli::{app::demo, health::Part};
 use linli_domain::{
     access::Role,
     facility::{Facility, FacilityStatus},
@@ -389,16 +389,24 @@ async fn a_folder_that_cannot_be_written_costs_the_kept_catalogue_and_no_answer(
     city(&rig).await;
     let folder = tempfile::tempdir().unwrap();
     let keep = |config: &mut linli::Config| config.data_dir = folder.path().to_owned();
-    let len = rig.app.discovery.engine().unwrap().snapshot().len();
     let first = rig.another(keep).await;
+    let len = rig.app.discovery.engine().unwrap().snapshot().len();
     eventually(&first, |engine| engine.snapshot().len() == len).await;
+    assert_eq!(first.app.health.parts()["catalogue"], Part::Ready);
     first.stop().await;
-    // A file stands where the index has its folder: nothing can be written there, as on a full disk.
-    let text = folder.path().join("catalogue/text");
-    std::fs::remove_dir_all(&text).unwrap();
-    std::fs::write(&text, "").unwrap();
+
+    let kept = folder.path().join("catalogue");
+    std::fs::remove_file(kept.join("catalogue.jsonl")).unwrap();
+    std::fs::remove_dir_all(kept.join("text")).unwrap();
+    std::fs::write(kept.join("text"), "in the way").unwrap();
     let second = rig.another(keep).await;
     eventually(&second, |engine| engine.snapshot().len() == len).await;
+    // What is in memory is followed like what is kept.
+    let stored = any(&rig).await.into_iter().find(|s| s.status == FacilityStatus::Open).unwrap();
+    edit(&rig, &stored, stored.facility.clone(), FacilityStatus::Closed).await;
+    eventually(&second, |engine| engine.snapshot().slot(stored.id).is_none()).await;
+    let ready = get(&second, "/readyz").await.ok();
+    assert_eq!(ready["parts"]["catalogue"], "degraded: not kept: its folder cannot be written");
     second.stop().await;
     rig.finish().await;
 }

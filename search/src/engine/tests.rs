@@ -310,3 +310,36 @@ fn nothing_a_person_types_breaks_it() {
         engine.suggest(question, &ask()).unwrap();
     }
 }
+
+#[test]
+fn a_folder_that_failed_for_a_while_takes_changes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = SearchEngine::build(
+        ANALYZER.clone(),
+        Arc::new(Calendar::shipped()),
+        Uuid::from_u128(1),
+        FeedCursor::default(),
+        documents(),
+        Some(folder.path()),
+    )
+    .unwrap();
+    let (text, away) = (folder.path().join(TEXT), folder.path().join("away"));
+    let change = [Change::Upsert(Box::new(place(8, "东坡路图书室", Category::Culture, "借阅")))];
+    let cursor = FeedCursor { xid: 1, seq: 1 };
+
+    // Nothing can be written, as on a full disk; what is there is still found.
+    std::fs::rename(&text, &away).unwrap();
+    std::fs::write(&text, "in the way").unwrap();
+    assert!(engine.apply(&change, cursor).is_err());
+    assert!(engine.apply(&change, cursor).is_err());
+    assert_eq!(engine.snapshot().cursor(), FeedCursor::default());
+    assert_eq!(found(&engine, "望江长者饭堂"), ["望江长者饭堂"]);
+
+    std::fs::remove_file(&text).unwrap();
+    std::fs::rename(&away, &text).unwrap();
+    // Whoever follows the outbox tries again every moment; at most the first of them still fails.
+    let applied = engine.apply(&change, cursor).or_else(|_| engine.apply(&change, cursor));
+    applied.unwrap();
+    assert_eq!(found(&engine, "东坡路图书室"), ["东坡路图书室"]);
+    assert_eq!(engine.snapshot().cursor(), cursor);
+}

@@ -10,12 +10,14 @@
 mod fields;
 mod question;
 
-use std::{path::Path, sync::Mutex};
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 use tantivy::{
     DocId, Index, IndexReader, IndexWriter, ReloadPolicy, Score, SegmentOrdinal, SegmentReader,
-    TantivyDocument,
     collector::{Collector, SegmentCollector},
     columnar::Column,
     directory::MmapDirectory,
@@ -61,14 +63,16 @@ impl Stamp {
 pub(crate) struct TextIndex {
     fields: Fields,
     reader: IndexReader,
-    writer: Mutex<IndexWriter>,
+    index: Index,
+    /// None after a failure, until somebody writes again.
+    writer: Mutex<Option<IndexWriter>>,
     stamp: Stamp,
 }
 
 impl TextIndex {
     /// An empty index in memory.
     pub(crate) fn in_memory(stamp: Stamp) -> tantivy::Result<Self> {
-        Self::over(&Index::create_in_ram(Fields::schema()), stamp)
+        Self::over(Index::create_in_ram(Fields::schema()), stamp)
     }
 
     /// An empty index in a folder; what was there is removed.
@@ -77,7 +81,7 @@ impl TextIndex {
             std::fs::remove_dir_all(folder)?;
         }
         std::fs::create_dir_all(folder)?;
-        Self::over(&Index::create_in_dir(folder, Fields::schema())?, stamp)
+        Self::over(Index::create_in_dir(folder, Fields::schema())?, stamp)
     }
 
     /// The index in a folder, if there is one and it carries the stamp.
@@ -91,14 +95,15 @@ impl TextIndex {
         if !same_form || serde_json::from_str::<Stamp>(&payload).ok().as_ref() != Some(&stamp) {
             return Ok(None);
         }
-        Self::over(&index, stamp).map(Some)
+        Self::over(index, stamp).map(Some)
     }
 
-    fn over(index: &Index, stamp: Stamp) -> tantivy::Result<Self> {
+    fn over(index: Index, stamp: Stamp) -> tantivy::Result<Self> {
         Ok(Self {
             fields: Fields::of(&index.schema())?,
-            writer: Mutex::new(index.writer_with_num_threads(1, WRITER_BYTES)?),
+            writer: Mutex::new(Some(writer(&index)?)),
             reader: index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?,
+            index,
             stamp,
         })
     }
@@ -111,7 +116,7 @@ impl TextIndex {
         document: &FacilityDocument,
     ) -> tantivy::Result<()> {
         let document = self.fields.document(slot, DocumentTokens::new(analyzer, document));
-        self.lock().add_document(document).map(drop)
+        self.write(|writer| writer.add_document(document).map(drop))
     }
 
     /// Replaces, adds (`Some`) or removes (`None`) what is in each slot; visible after [`Self::commit`].
@@ -120,22 +125,25 @@ impl TextIndex {
         analyzer: &Analyzer,
         changes: impl IntoIterator<Item = (Slot, Option<&'a FacilityDocument>)>,
     ) -> tantivy::Result<()> {
-        let writer = self.lock();
-        for (slot, document) in changes {
-            writer.delete_term(self.fields.slot_term(slot));
-            if let Some(document) = document {
-                writer.add_document(self.fields.document(slot, DocumentTokens::new(analyzer, document)))?;
+        self.write(|writer| {
+            for (slot, document) in changes {
+                writer.delete_term(self.fields.slot_term(slot));
+                if let Some(document) = document {
+                    let tokens = DocumentTokens::new(analyzer, document);
+                    writer.add_document(self.fields.document(slot, tokens))?;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Makes everything put before visible to searches that begin now.
     pub(crate) fn commit(&self) -> tantivy::Result<()> {
-        let mut writer = self.lock();
-        let mut commit = writer.prepare_commit()?;
-        commit.set_payload(&serde_json::to_string(&self.stamp).expect("a stamp is plain data"));
-        commit.commit()?;
+        self.write(|writer| {
+            let mut commit = writer.prepare_commit()?;
+            commit.set_payload(&serde_json::to_string(&self.stamp).expect("a stamp is plain data"));
+            commit.commit().map(drop)
+        })?;
         self.reader.reload()
     }
 
@@ -166,10 +174,22 @@ impl TextIndex {
             .search(query, &Slots { units: u16::try_from(units.max(1)).unwrap_or(u16::MAX) })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, IndexWriter<TantivyDocument>> {
-        // A panic while writing leaves at worst uncommitted documents, which a reconcile repeats.
-        self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// After a failure (a full disk) a writer takes nothing more, and not even rolling it back is sure to
+    /// work: it is let go with what was put since the last commit, and the next begins with a new one.
+    fn write<T>(&self, work: impl FnOnce(&mut IndexWriter) -> tantivy::Result<T>) -> tantivy::Result<T> {
+        let mut kept = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = match kept.take() {
+            Some(open) => open,
+            None => writer(&self.index)?,
+        };
+        let done = work(&mut open)?;
+        *kept = Some(open);
+        Ok(done)
     }
+}
+
+fn writer(index: &Index) -> tantivy::Result<IndexWriter> {
+    index.writer_with_num_threads(1, WRITER_BYTES)
 }
 
 impl TextSource for TextIndex {

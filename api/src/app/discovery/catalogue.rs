@@ -57,7 +57,7 @@ pub async fn follow(app: App, stop: CancellationToken) {
     let Some(mut feed) = open(&app, &stop).await else { return };
     // Nobody else fills it: there is one feed in a process.
     let _ = app.discovery.0.set(Arc::clone(&feed.engine));
-    app.health.set("catalogue", Part::Ready);
+    app.health.set("catalogue", feed.state());
     let (mut reconciled, mut saved, mut looked) = (Instant::now(), Instant::now(), Instant::now());
     loop {
         tokio::select! {
@@ -77,7 +77,7 @@ pub async fn follow(app: App, stop: CancellationToken) {
             saved = Instant::now();
             feed.save().await;
         }
-        let state = if outcome.is_ok() { Part::Ready } else { Part::Degraded("not following the database") };
+        let state = if outcome.is_ok() { feed.state() } else { Part::Degraded("not following the database") };
         if let Err(error) = outcome {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -96,6 +96,7 @@ async fn open(app: &App, stop: &CancellationToken) -> Option<Feed> {
             Ok(feed) => return Some(feed),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the catalogue could not be loaded");
+                app.health.set("catalogue", Part::Down("could not be loaded; trying again"));
             }
         }
         tokio::select! {
@@ -113,7 +114,8 @@ pub async fn rebuild(app: &App) -> Result<Option<usize>, Error> {
     let calendar = Arc::new(calendar::load(app.db.read()).await?);
     let cursor = outbox::tail(app.db.read()).await?;
     let engine = build(app, Some(folder.path.clone()), calendar, cursor).await?;
-    let mut feed = Feed { engine: Arc::new(engine), cursor, lineage, saved: None, folder: Some(folder) };
+    let (engine, folder) = (Arc::new(engine), Some(folder));
+    let mut feed = Feed { engine, cursor, lineage, saved: None, folder, refused: false };
     feed.save().await;
     Ok(Some(feed.engine.snapshot().len()))
 }
@@ -127,9 +129,16 @@ struct Feed {
     saved: Option<FeedCursor>,
     /// Held as long as the folder is ours.
     folder: Option<Folder>,
+    /// Whether the folder could not take the index (a full disk), which is in memory instead.
+    refused: bool,
 }
 
 impl Feed {
+    /// How the catalogue is while it follows.
+    const fn state(&self) -> Part {
+        if self.refused { Part::Degraded("not kept: its folder cannot be written") } else { Part::Ready }
+    }
+
     async fn open(app: &App) -> Result<Self, Error> {
         let started = Instant::now();
         let lineage = lineage::current(app.db.read()).await?;
@@ -142,24 +151,13 @@ impl Feed {
             None => None,
         };
         let from_file = kept.is_some();
+        let claimed = folder.is_some();
         let engine = match kept {
             Some(engine) => engine,
-            None => {
-                let path = folder.as_ref().map(|folder| folder.path.clone());
-                match build(app, path, Arc::clone(&calendar), cursor).await {
-                    // A full disk must not keep anybody from finding lunch.
-                    Err(error) if folder.take().is_some() => {
-                        tracing::warn!(
-                            error = &error as &dyn std::error::Error,
-                            "the catalogue will not be kept: it could not be built in its folder"
-                        );
-                        build(app, None, calendar, cursor).await?
-                    }
-                    built => built?,
-                }
-            }
+            None => build_kept(app, &mut folder, calendar, cursor).await?,
         };
-        let mut feed = Self { engine: Arc::new(engine), cursor, lineage, saved: None, folder };
+        let refused = claimed && folder.is_none();
+        let mut feed = Self { engine: Arc::new(engine), cursor, lineage, saved: None, folder, refused };
         if !feed.engine.snapshot().is_empty() {
             let engine = Arc::clone(&feed.engine);
             // The dictionary is loaded while versions are compared.
@@ -332,6 +330,27 @@ async fn load(folder: PathBuf, calendar: Arc<Calendar>) -> Option<SearchEngine> 
         );
         None
     })
+}
+
+/// The engine of everything in the tables, kept if the folder takes it. Residents find their canteen
+/// with a full disk too.
+async fn build_kept(
+    app: &App,
+    folder: &mut Option<Folder>,
+    calendar: Arc<Calendar>,
+    cursor: outbox::Cursor,
+) -> Result<SearchEngine, Error> {
+    let Some(path) = folder.as_ref().map(|folder| folder.path.clone()) else {
+        return build(app, None, calendar, cursor).await;
+    };
+    match build(app, Some(path), Arc::clone(&calendar), cursor).await {
+        Err(error @ Error::Internal { .. }) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the catalogue cannot be kept");
+            *folder = None;
+            build(app, None, calendar, cursor).await
+        }
+        built => built,
+    }
 }
 
 /// The engine of everything in the tables.

@@ -98,6 +98,27 @@ pub struct Http {
     pub shutdown_timeout_ms: u64,
     pub cursor_ttl_s: u64,
     pub docs: bool,
+    pub cors_origins: String,
+}
+
+impl Http {
+    /// The listed origins, each as a browser sends it: anything else would never match.
+    pub fn origins(&self) -> Result<Vec<&str>, ConfigError> {
+        let sent = |origin: &str| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:[]".contains(&byte);
+            host.is_some_and(|host| !host.is_empty() && host.bytes().all(plain))
+        };
+        let listed = self.cors_origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let origins: Vec<_> = listed.collect();
+        if origins.iter().all(|origin| sent(origin)) {
+            return Ok(origins);
+        }
+        let expected =
+            "http.cors_origins (LINLI_HTTP_CORS_ORIGINS) must list origins like https://console.example.cn";
+        Err(ConfigError::Invalid(expected.to_owned()))
+    }
 }
 
 #[derive(Clone, Deserialize)]
@@ -298,6 +319,7 @@ impl Config {
                 "search.engine = \"meilisearch\" needs meili.url (LINLI_MEILI_URL)".to_owned(),
             ));
         }
+        self.http.origins()?;
         let plain = |name: &str| {
             !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         };
@@ -379,6 +401,20 @@ mod tests {
         assert!(config.check().is_err());
         config.gate = GateKind::Open;
         assert!(config.check().is_ok());
+    }
+
+    #[test]
+    fn only_what_a_browser_sends_is_an_origin() {
+        let mut http = Config::load_with(None, |_| None).unwrap().http;
+        assert!(http.origins().unwrap().is_empty());
+        http.cors_origins = "https://console.example.cn, http://localhost:5173".to_owned();
+        assert_eq!(http.origins().unwrap(), ["https://console.example.cn", "http://localhost:5173"]);
+        for wrong in
+            ["*", "https://*.example.cn", "https://a.cn/", "a.cn", "https://A.cn", "https://", "null"]
+        {
+            http.cors_origins = format!("https://a.cn,{wrong}");
+            assert!(http.origins().is_err(), "{wrong}");
+        }
     }
 
     #[test]

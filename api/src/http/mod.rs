@@ -1,7 +1,8 @@
 //! HTTP: routes by audience, and the layers every request passes.
 //!
 //! ```text
-//! boundary (request id, log, metrics, panics, every error → problem+json)
+//! cors (pages of listed origins)
+//! └ boundary (request id, log, metrics, panics, every error → problem+json)
 //!   └ limits (unknown parameters, rate, concurrency, body, time)
 //!       └ routes: /v1 residents · /staff/v1 staff
 //! ```
@@ -9,6 +10,7 @@
 pub mod auth;
 pub mod body;
 pub mod boundary;
+pub mod cors;
 pub mod docs;
 pub mod etag;
 pub mod facility;
@@ -70,5 +72,6 @@ pub fn endpoint(app: &App, probes: Route) -> impl Endpoint<Output = Response> + 
     }
     let routes = routes.nest("/v1", v1).nest("/staff/v1", staff).data(app.clone());
     let limited = limits::Limits::new(app, Arc::clone(&operations)).wrap(routes);
-    boundary::Boundary::new(app, operations).wrap(probes.nest_no_strip("/", limited))
+    let bounded = boundary::Boundary::new(app, operations).wrap(probes.nest_no_strip("/", limited));
+    cors::wrap(bounded, &app.config.http.origins().unwrap_or_default())
 }

@@ -10,6 +10,7 @@ use std::{
 use linli::http::{boundary::Boundary, limits::Limits, operations::Operations};
 use linli_domain::access::Role;
 use poem::{Endpoint, IntoResponse, Request, endpoint::make};
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::{
@@ -377,4 +378,40 @@ async fn query_strings_and_paths_of_callers_are_in_no_log_and_no_metric() {
     assert!(log.contains("seen-in-the-log") && metrics.contains("linli_http_requests_total"), "{log}");
     assert!(!log.contains("13912345678"), "{log}");
     assert!(!metrics.contains("13912345678"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_listed_origins_may_read_and_no_others() {
+    let listed = "https://console.example.cn";
+    let configure = |config: &mut linli::Config| config.http.cors_origins = listed.to_owned();
+    let rig = Rig::start(Fresh::sqlite().await, configure).await;
+    let from = |origin: &'static str, method: Method, path: &str| {
+        rig.request(method, path).header("origin", origin).header("authorization", "Bearer of nothing")
+    };
+
+    let refused = send(from(listed, Method::GET, "/v1/ping")).await;
+    assert_eq!(refused.header("access-control-allow-origin"), listed, "mistakes can be read too");
+    assert!(refused.header("access-control-expose-headers").contains("x-request-id"));
+    assert!(refused.header("vary").to_ascii_lowercase().contains("origin"));
+    refused.is_problem(401, "unauthenticated");
+
+    let asked = from(listed, Method::OPTIONS, "/v1/bookings")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization,idempotency-key");
+    let preflight = send(asked).await;
+    assert_eq!(preflight.status, 200);
+    assert!(preflight.header("access-control-allow-methods").contains("POST"));
+    assert!(preflight.header("access-control-allow-headers").contains("idempotency-key"));
+
+    // Others are served, and their browsers keep the answer from the page.
+    for origin in ["https://elsewhere.example", "null"] {
+        let answer = send(from(origin, Method::GET, "/v1/ping")).await;
+        assert!(!answer.headers.contains_key("access-control-allow-origin"));
+        answer.is_problem(401, "unauthenticated");
+        let asked =
+            from(origin, Method::OPTIONS, "/v1/bookings").header("access-control-request-method", "POST");
+        send(asked).await.is_problem(405, "method_not_allowed");
+    }
+    send(from(listed, Method::OPTIONS, "/v1/bookings")).await.is_problem(405, "method_not_allowed");
+    rig.finish().await;
 }

@@ -1,14 +1,23 @@
 //! Bookings 预约: who comes when, and how a booking's life moves.
 //!
-//! A booking holds its claim while it is live; every move out of a live state gives the claim back,
+//! A booking that holds room time has a claim; every move out of such a state gives the claim back,
 //! exactly once, because only one move out of a state can succeed.
+
+pub mod alternatives;
+mod channel;
+pub mod message;
+mod policy;
+pub mod quota;
+mod state;
 
 use chrono::{DateTime, Utc};
 
-use crate::{
-    Code, Refusal,
-    ids::{ResidentId, StaffId},
-    rooms::BookingRules,
+use crate::{Code, Refusal, rooms::BookingRules};
+
+pub use self::{
+    channel::Channel,
+    policy::{Approval, LateCancel, MAX_KEPT_MINUTES, MAX_PRICE_FEN, Policy},
+    state::{CancelTerms, CancelledBy, State},
 };
 
 /// How many characters a purpose or a reason may have.
@@ -16,6 +25,9 @@ pub const MAX_TEXT_CHARS: usize = 200;
 
 /// How many slots one booking may join.
 pub const MAX_SLOTS: usize = 16;
+
+/// How many companions a booking may name.
+pub const MAX_COMPANIONS: usize = 20;
 
 /// How many people come, the booker included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,63 +69,6 @@ pub fn join(slots: &mut [Times]) -> Result<Times, Refusal> {
     }
 }
 
-/// Who cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CancelledBy {
-    /// The resident.
-    Resident(ResidentId),
-    /// The facility's staff.
-    Staff(StaffId),
-}
-
-/// Where a booking stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// The room is theirs.
-    Confirmed,
-    /// Given back.
-    Cancelled {
-        /// By whom.
-        by: CancelledBy,
-        /// When.
-        at: DateTime<Utc>,
-        /// Why, if they said.
-        reason: Option<String>,
-    },
-}
-
-impl State {
-    /// Stable name.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Cancelled { .. } => "cancelled",
-        }
-    }
-
-    /// Whether the booking holds its claim.
-    pub const fn is_live(&self) -> bool {
-        matches!(self, Self::Confirmed)
-    }
-
-    /// Gives the booking back. A resident has until `deadline`; staff have as long as it takes.
-    pub fn cancel(
-        &self,
-        by: CancelledBy,
-        reason: Option<String>,
-        deadline: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<Self, Refusal> {
-        match (self, by) {
-            (Self::Cancelled { .. }, _) => Err(Code::BookingAlreadyCancelled.into()),
-            (Self::Confirmed, CancelledBy::Resident(_)) if now > deadline => {
-                Err(Code::TooLateToCancel.into())
-            }
-            (Self::Confirmed, _) => Ok(Self::Cancelled { by, at: now, reason }),
-        }
-    }
-}
-
 /// A short free text: trimmed, without control characters, at most [`MAX_TEXT_CHARS`] long.
 pub fn short_text(field: &'static str, text: Option<String>) -> Result<Option<String>, Refusal> {
     let Some(text) = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) else {
@@ -129,11 +84,28 @@ pub fn short_text(field: &'static str, text: Option<String>) -> Result<Option<St
     Ok(Some(text))
 }
 
+/// The names of those who come along: each short and printable, no more than the party has places for.
+pub fn companions(names: Vec<String>, party: PartySize) -> Result<Vec<String>, Refusal> {
+    let most = MAX_COMPANIONS.min(usize::from(party.get()) - 1);
+    if names.len() > most {
+        let (zh, en) =
+            ("同行的人比来的人数还多，或者超过 20 位", "More companions than people who come, or more than 20.");
+        return Err(Refusal::field("companions", "count", zh, en));
+    }
+    let mut printable = Vec::with_capacity(names.len());
+    for (index, name) in names.into_iter().enumerate() {
+        let name = short_text("companions", Some(name))?.ok_or_else(|| {
+            Refusal::field(format!("companions[{index}]"), "required", "请填写姓名", "A companion has a name.")
+        })?;
+        printable.push(name);
+    }
+    Ok(printable)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use chrono::Duration;
-    use uuid::Uuid;
 
     const RULES: BookingRules = BookingRules {
         max_party_size: 10,
@@ -170,25 +142,19 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_moves_only_along_its_table() {
-        let resident = CancelledBy::Resident(Uuid::from_u128(1).into());
-        let staff = CancelledBy::Staff(Uuid::from_u128(2).into());
-        let cancel =
-            |state: &State, by, now| state.cancel(by, None, at(10), at(now)).map_err(|refusal| refusal.code);
-        assert!(cancel(&State::Confirmed, resident, 10).is_ok());
-        assert_eq!(cancel(&State::Confirmed, resident, 11), Err(Code::TooLateToCancel));
-        let cancelled = cancel(&State::Confirmed, staff, 11).unwrap();
-        assert!(!cancelled.is_live());
-        for by in [resident, staff] {
-            assert_eq!(cancel(&cancelled, by, 5), Err(Code::BookingAlreadyCancelled));
-        }
-    }
-
-    #[test]
     fn free_text_is_short_and_printable() {
         assert_eq!(short_text("purpose", Some("  合唱  ".into())), Ok(Some("合唱".into())));
         assert_eq!(short_text("purpose", Some("   ".into())), Ok(None));
         assert!(short_text("purpose", Some("字".repeat(201))).is_err());
         assert!(short_text("purpose", Some("a\u{0}b".into())).is_err());
+    }
+
+    #[test]
+    fn companions_are_fewer_than_the_party() {
+        let party = PartySize::new(3, &RULES).unwrap();
+        let names = |n| vec!["王芳".to_owned(); n];
+        assert_eq!(companions(names(2), party), Ok(names(2)));
+        assert_eq!(companions(names(3), party).unwrap_err().errors[0].code, "count");
+        assert_eq!(companions(vec!["  ".into()], party).unwrap_err().errors[0].field, "companions[0]");
     }
 }

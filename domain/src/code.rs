@@ -100,6 +100,17 @@ codes! {
     PartyTooLarge, "party_too_large", 422, "来的人太多，这个房间坐不下", "That is more people than the room takes.";
     TooLateToCancel, "too_late_to_cancel", 409, "已经过了可以取消的时间，请打电话告诉工作人员", "It is too late to cancel here; please call the staff.";
     BookingAlreadyCancelled, "booking_already_cancelled", 409, "这个预约已经取消了，不用再取消", "This booking is already cancelled; there is nothing more to do.";
+    BookingNotPending, "booking_not_pending", 409, "这个预约现在不需要确认或付款", "This booking is not waiting for a decision or a payment.";
+    BookingExpired, "booking_expired", 409, "保留的时间已过，这个预约已经失效，请重新预约", "The time it was kept for has passed; please book again.";
+    BookingDeclined, "booking_declined", 409, "这个预约没有通过", "This booking was declined.";
+    BookingNotConfirmed, "booking_not_confirmed", 409, "只有已经约好的预约才能改时间", "Only a confirmed booking can be moved.";
+    MoveNeedsNewBooking, "move_needs_new_booking", 409, "改到这里要重新申请或付款，请取消后重新预约", "Moving there needs a new request or payment; please cancel and book again.";
+    BookingOver, "booking_over", 409, "这个预约的时间已经过去了", "The time of this booking is over.";
+    AlreadyElsewhere, "already_elsewhere", 409, "这个时间已经约了别的地方，一个人不能同时在两处", "There is another booking at this time; nobody can be in two places at once.";
+    OnlineShareFull, "online_share_full", 409, "网上可约的名额满了，留下的名额请打电话或到现场预约", "The places for online booking are taken; please call or come to the counter for the rest.";
+    FamilyConsentMissing, "family_consent_missing", 403, "还没有得到这位家人的授权，请让家人先在手机上同意", "This family member has not let you do this; ask them to agree first.";
+    NothingToRefund, "nothing_to_refund", 409, "这个预约没有需要退的款", "There is nothing to give back for this booking.";
+    PaymentMismatch, "payment_mismatch", 422, "金额与应付金额不一致", "The amount is not what is due.";
 
     // staff
     SignInFailed, "sign_in_failed", 401, "账号或密码不正确", "The account or the password is not right.";

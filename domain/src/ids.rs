@@ -69,6 +69,14 @@ ids! {
     ClaimId;
     /// A booking 预约; also the id of the claim it holds.
     BookingId;
+    /// A rule that limits how much one may book.
+    QuotaRuleId;
+    /// A payment for a booking.
+    PaymentId;
+    /// A message to a resident.
+    MessageId;
+    /// A calendar feed that a resident subscribed to.
+    CalendarFeedId;
     // residents
     /// A resident 居民.
     ResidentId;

@@ -45,6 +45,13 @@ mod m20261124_000301_index_audit_actor;
 mod m20261124_000302_create_search_demand;
 mod m20261124_000450_create_search_node;
 mod m20261124_000500_create_lineage;
+mod m20261124_000700_rebuild_booking;
+mod m20261124_000701_create_booking_policy;
+mod m20261124_000702_create_quota_rule;
+mod m20261124_000703_create_booking_presence;
+mod m20261124_000704_create_message;
+mod m20261124_000705_create_payment;
+mod m20261124_000706_create_calendar_feed;
 mod parts;
 
 /// Every migration, in order.
@@ -87,6 +94,13 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261124_000302_create_search_demand::Migration)),
             Box::new(Whole(m20261124_000450_create_search_node::Migration)),
             Box::new(Whole(m20261124_000500_create_lineage::Migration)),
+            Box::new(Whole(m20261124_000700_rebuild_booking::Migration)),
+            Box::new(Whole(m20261124_000701_create_booking_policy::Migration)),
+            Box::new(Whole(m20261124_000702_create_quota_rule::Migration)),
+            Box::new(Whole(m20261124_000703_create_booking_presence::Migration)),
+            Box::new(Whole(m20261124_000704_create_message::Migration)),
+            Box::new(Whole(m20261124_000705_create_payment::Migration)),
+            Box::new(Whole(m20261124_000706_create_calendar_feed::Migration)),
         ]
     }
 }

@@ -16,9 +16,7 @@ pub mod staff;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
-use linli_domain::ids::{RoomId, SlotId};
 use linli_store::{Db, DbOptions, Env, Vault, inventory::Inventory};
-use moka::future::Cache;
 
 use crate::{
     Config,
@@ -52,8 +50,8 @@ pub struct Inner {
     pub blobs: Box<dyn crate::clients::blobs::BlobStore>,
     /// Everything scarce goes through it.
     pub inventory: Inventory,
-    /// Slots as looked up within the last second, by room and id.
-    pub slots: Cache<(RoomId, SlotId), bookings::Planned>,
+    /// What bookings are judged on, as looked up within the last second.
+    pub bookings: bookings::Views,
     /// What is wrong at the moment, and whether the process is going down.
     pub health: crate::health::Health,
     /// The catalogue of this process.
@@ -111,7 +109,6 @@ impl App {
         let calendar = calendar::Current::default();
         let blobs = Box::new(crate::clients::blobs::LocalFolder::new(config.data_dir.join("photos")));
         let inventory = gate::inventory(&config)?;
-        let slots = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(1)).build();
         let (health, discovery) = (crate::health::Health::default(), discovery::Discovery::default());
         let walking = Walking::configured(&config.walking);
         let meili = Meili::configured(&config.search, &config.meili);
@@ -126,7 +123,7 @@ impl App {
             calendar,
             blobs,
             inventory,
-            slots,
+            bookings: bookings::Views::default(),
             health,
             discovery,
             demand: discovery::demand::Demand::default(),

@@ -15,7 +15,7 @@ pub use consumer::consume;
 
 use crate::{
     App,
-    app::{gate, reconcile},
+    app::{bookings, gate, reconcile},
 };
 
 /// The future of one run; `true` when there is more to do at once.
@@ -78,6 +78,7 @@ pub fn jobs() -> Vec<Job> {
         },
     ];
     jobs.extend(gate::jobs());
+    jobs.extend(bookings::follow::jobs());
     jobs
 }
 

@@ -2,18 +2,18 @@
 
 use chrono::{Datelike, NaiveDate};
 
+use crate::vocabulary::vocabulary;
+
 /// How many quotas one claim may count against.
 pub const MAX_QUOTAS: usize = 32;
 
-/// The span a quota counts over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Period {
-    /// A local day.
-    Day,
-    /// Monday to Sunday, as ISO 8601 numbers weeks.
-    IsoWeek,
-    /// A calendar month.
-    Month,
+vocabulary! {
+    /// The span a quota counts over.
+    Period {
+        Day, "day", "每天", "A local day";
+        IsoWeek, "iso_week", "每周", "Monday to Sunday, as ISO 8601 numbers weeks";
+        Month, "month", "每月", "A calendar month";
+    }
 }
 
 impl Period {

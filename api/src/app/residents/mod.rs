@@ -92,7 +92,7 @@ fn index_of_id_card(app: &App, card: &IdCard) -> Vec<u8> {
 }
 
 /// The audit entry of something a resident did with their own record.
-fn own_entry(id: ResidentId, action: &'static str, subject: (&'static str, Uuid)) -> audit::Entry {
+pub(crate) fn own_entry(id: ResidentId, action: &'static str, subject: (&'static str, Uuid)) -> audit::Entry {
     audit::Entry {
         actor: Actor::Resident(id),
         action,

@@ -3,6 +3,8 @@
 mod accounts;
 mod audit;
 mod auth;
+mod booking_rules;
+mod bookings;
 mod calendar;
 mod demand;
 mod exchange;
@@ -25,10 +27,13 @@ type People = (
     residents::Residents,
 );
 
+/// Operations on rooms and what is booked in them.
+type Booking = (rooms::Rooms, bookings::Bookings, booking_rules::BookingRules);
+
 /// Everything under `/staff/v1`.
 pub type Api = (
     system::System,
-    rooms::Rooms,
+    Booking,
     facilities::Api,
     exchange::Exchange,
     demand::Demand,
@@ -40,7 +45,7 @@ pub type Api = (
 pub const fn api() -> Api {
     (
         system::System,
-        rooms::Rooms,
+        (rooms::Rooms, bookings::Bookings, booking_rules::BookingRules),
         facilities::api(),
         exchange::Exchange,
         demand::Demand,
@@ -61,6 +66,10 @@ pub const fn api() -> Api {
 pub enum Tag {
     /// Rooms and their bookings.
     Rooms,
+    /// Bookings, the requests and payments among them.
+    Bookings,
+    /// What rooms ask of bookings: policies and quotas.
+    BookingRules,
     /// The service itself.
     System,
     /// Facilities, their notices and photos, and reports about them.

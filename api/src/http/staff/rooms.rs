@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use linli_domain::{
     Code, Refusal,
     access::perm,
-    ids::{BookingId, FacilityId, RoomId},
+    ids::{FacilityId, RoomId},
     rooms::{Offer, Span},
 };
 use linli_store::{
@@ -30,10 +30,8 @@ use crate::{
     http::{
         Problem,
         auth::Staff,
-        idempotency::Idempotent,
         paging,
         stored::StoredJson,
-        v1::bookings::{CancelBooking, Cancelled},
         wire::{self, Room},
     },
 };
@@ -228,24 +226,6 @@ impl Rooms {
         let rows = judge(&app, &staff, (Thing::Room, id.0), found).await?;
         let (page, next) = paging::cut(rows, limit, |booking| (booking.starts_at, booking.id));
         Ok(Json(wire::Bookings::new(&page, next.map(|at| paging::seal(&app, &filters, at)))))
-    }
-
-    /// Cancels a booking for the facility
-    #[oai(path = "/bookings/:id/cancel", method = "post", operation_id = "staffCancelBooking")]
-    async fn cancel_booking(
-        &self,
-        app: Data<&App>,
-        staff: Staff<perm::BookingEdit>,
-        id: Path<Uuid>,
-        #[oai(name = "Idempotency-Key")] key: Idempotent,
-        body: Json<CancelBooking>,
-    ) -> Result<Cancelled, Problem> {
-        let request = key.record(format!("staff:{}", staff.id), "bookings.cancel");
-        let by = (staff.id, &staff.scope);
-        let done =
-            bookings::cancel_by_staff(&app, by, BookingId(id.0), body.0.reason, &request, wire::stored).await;
-        let answered = judge(&app, &staff, (Thing::Booking, id.0), done).await?;
-        Ok(answered.into())
     }
 }
 

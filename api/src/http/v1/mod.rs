@@ -3,10 +3,12 @@
 pub(crate) mod auth;
 pub(crate) mod bookings;
 pub(crate) mod calendar;
+mod calendar_feed;
 mod discovery;
 mod facilities;
 mod family;
 mod me;
+mod messages;
 mod rooms;
 mod system;
 mod vocabulary;
@@ -17,7 +19,7 @@ use poem_openapi::Tags;
 pub type Api = (
     system::System,
     discovery::Discovery,
-    bookings::Bookings,
+    (bookings::Bookings, calendar_feed::CalendarFeed, messages::Messages),
     rooms::Rooms,
     facilities::Api,
     vocabulary::Words,
@@ -30,7 +32,7 @@ pub const fn api() -> Api {
     (
         system::System,
         discovery::Discovery,
-        bookings::Bookings,
+        (bookings::Bookings, calendar_feed::CalendarFeed, messages::Messages),
         rooms::Rooms,
         facilities::api(),
         vocabulary::Words,
@@ -46,6 +48,8 @@ pub enum Tag {
     Rooms,
     /// Bookings.
     Bookings,
+    /// Messages about what one has booked.
+    Messages,
     /// What is near, what is meant, what is open.
     Discovery,
     /// The service itself.

@@ -2,12 +2,18 @@
 
 use linli_domain::{
     Vocabulary,
+    bookings::{
+        Approval, Channel, LateCancel,
+        message::BookingChange,
+        quota::{QuotaMeasure, QuotaOver, QuotaSubject},
+    },
     calendar::DayKind,
     facility::{
         AccessFeature, BuildKind, CarrierLevel, Category, FacilityStatus, FeeKind, Language, NoticeKind,
         OperationMode, Pricing, ReportKind, ReportState, ServiceMode,
     },
     geo::WalkProfile,
+    inventory::Period,
 };
 use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
 
@@ -100,6 +106,14 @@ impl Words {
             list::<ReportState>(),
             list::<DayKind>(),
             list::<WalkProfile>(),
+            list::<Channel>(),
+            list::<Approval>(),
+            list::<LateCancel>(),
+            list::<BookingChange>(),
+            list::<QuotaSubject>(),
+            list::<QuotaOver>(),
+            list::<QuotaMeasure>(),
+            list::<Period>(),
         ];
         Ok(cached(Vocabularies { items }))
     }

@@ -14,6 +14,9 @@ pub const SEALED: &[(&str, &str)] = &[
     ("resident", "phone_sealed"),
     ("resident", "id_card_sealed"),
     ("resident_identity", "subject_sealed"),
+    ("booking", "purpose_sealed"),
+    ("booking", "companions_sealed"),
+    ("booking", "reason_sealed"),
 ];
 
 /// Rows read at once.

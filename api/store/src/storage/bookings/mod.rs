@@ -1,15 +1,22 @@
-//! Bookings: rows, finders by owner and by scope, and the two ways to write one.
+//! Bookings: rows, finders by owner and by scope, and the ways to write one.
+//!
+//! Purposes, reasons and companions are personal: they are sealed on the way in and opened on the way
+//! out, here and nowhere else. What has lapsed reads as expired, whether or not it was written down.
 
 mod entities;
+pub mod messages;
+pub mod policies;
+pub mod presence;
+mod row;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use linli_domain::{
-    Code,
+    Code, Vocabulary,
     access::Scope,
-    bookings::{CancelledBy, State},
-    ids::{BookingId, FacilityId, ResidentId, RoomId, SlotId},
+    bookings::{CancelTerms, Channel, LateCancel, State, message::BookingChange},
+    ids::{BookingId, FacilityId, ResidentId, RoomId, SlotId, StaffId},
 };
 use sea_orm::{
     Condition, ConnectionTrait, DbErr, JoinType, QueryOrder, QuerySelect, QueryTrait, Set,
@@ -17,14 +24,26 @@ use sea_orm::{
 };
 
 use super::{residents::resident, rooms::slot};
-use crate::{Error, ScopeCondition};
+use crate::{Env, Error, ScopeCondition, Vault};
 
-pub use self::entities::{booking, booking_slot};
+pub use self::entities::{
+    booking, booking_change, booking_policy, booking_presence, booking_slot, calendar_feed, message, payment,
+    quota_rule,
+};
+
+/// Who booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BookedBy {
+    /// The resident, or a family member for them.
+    Resident(ResidentId),
+    /// Staff.
+    Staff(StaffId),
+}
 
 /// A booking as use cases see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Booking {
-    /// Id, also of its claim.
+    /// Id, also of its claim, if it has or had one.
     pub id: BookingId,
     /// Room.
     pub room_id: RoomId,
@@ -34,18 +53,28 @@ pub struct Booking {
     pub org_path: String,
     /// Who comes.
     pub resident_id: ResidentId,
+    /// Who booked.
+    pub booked_by: BookedBy,
+    /// Through which door.
+    pub channel: Channel,
     /// Slots it joins, by start.
     pub slots: Vec<SlotId>,
     /// How many come.
     pub party_size: u16,
     /// What for.
     pub purpose: Option<String>,
+    /// Who comes along.
+    pub companions: Vec<String>,
     /// When the first slot starts.
     pub starts_at: DateTime<Utc>,
     /// When the last slot ends.
     pub ends_at: DateTime<Utc>,
-    /// Until when the resident can cancel.
+    /// Until when the resident can cancel freely.
     pub cancel_until: DateTime<Utc>,
+    /// What cancelling after that is.
+    pub late_cancel: LateCancel,
+    /// What it costs.
+    pub price_fen: u32,
     /// Where it stands.
     pub state: State,
     /// When it was made.
@@ -54,32 +83,44 @@ pub struct Booking {
     pub version: i64,
 }
 
+impl Booking {
+    /// What a cancellation is judged by.
+    pub const fn terms(&self) -> CancelTerms {
+        CancelTerms {
+            deadline: self.cancel_until,
+            starts_at: self.starts_at,
+            ends_at: self.ends_at,
+            late: self.late_cancel,
+        }
+    }
+}
+
+/// What opens and seals personal texts, and the clock that tells what has lapsed.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// Keys.
+    pub vault: &'a Vault,
+    /// Clock.
+    pub env: &'a Env,
+}
+
 /// A place in a list by start.
 pub type Place = (DateTime<Utc>, BookingId);
 
-/// Writes a new booking and its slots.
-pub async fn insert(tx: &impl ConnectionTrait, booking: &Booking) -> Result<(), DbErr> {
-    let (state, cancelled) = columns(&booking.state);
-    let row = booking::ActiveModel {
-        id: Set(booking.id.0),
-        room_id: Set(booking.room_id.0),
-        facility_id: Set(booking.facility_id.0),
-        org_path: Set(booking.org_path.clone()),
-        resident_id: Set(booking.resident_id.0),
-        party_size: Set(booking.party_size.into()),
-        purpose: Set(booking.purpose.clone()),
-        starts_at: Set(booking.starts_at),
-        ends_at: Set(booking.ends_at),
-        cancel_until: Set(booking.cancel_until),
-        state: Set(state.to_owned()),
-        cancelled_at: Set(cancelled.at),
-        cancelled_by_kind: Set(cancelled.by_kind.map(str::to_owned)),
-        cancelled_by_id: Set(cancelled.by_id),
-        cancel_reason: Set(cancelled.reason),
-        created_at: Set(booking.created_at),
-        version: Set(booking.version),
-    };
-    booking::Entity::insert(row).exec_without_returning(tx).await?;
+/// Writes a new booking, its slots and its first change.
+pub async fn insert(
+    tx: &impl ConnectionTrait,
+    desk: Desk<'_>,
+    booking: &Booking,
+    change: BookingChange,
+) -> Result<(), Error> {
+    booking::Entity::insert(row::new(desk, booking)?).exec_without_returning(tx).await?;
+    insert_slots(tx, booking).await?;
+    record_change(tx, desk.env, booking, change).await?;
+    Ok(())
+}
+
+async fn insert_slots(tx: &impl ConnectionTrait, booking: &Booking) -> Result<(), DbErr> {
     let slots = booking
         .slots
         .iter()
@@ -88,48 +129,134 @@ pub async fn insert(tx: &impl ConnectionTrait, booking: &Booking) -> Result<(), 
     Ok(())
 }
 
-/// Writes the state `moved` of a booking that still is what `before` says.
-///
-/// Whoever moved it in between has won: 409, and the caller may look again.
-pub async fn write_state(tx: &impl ConnectionTrait, before: &Booking, moved: &State) -> Result<(), Error> {
-    let (state, cancelled) = columns(moved);
-    let written = booking::Entity::update_many()
-        .col_expr(booking::Column::State, Expr::value(state))
-        .col_expr(booking::Column::CancelledAt, Expr::value(cancelled.at))
-        .col_expr(booking::Column::CancelledByKind, Expr::value(cancelled.by_kind))
-        .col_expr(booking::Column::CancelledById, Expr::value(cancelled.by_id))
-        .col_expr(booking::Column::CancelReason, Expr::value(cancelled.reason))
-        .col_expr(booking::Column::Version, Expr::value(before.version + 1))
-        .filter(booking::Column::Id.eq(before.id.0))
-        .filter(booking::Column::Version.eq(before.version))
-        .exec(tx)
-        .await?;
-    if written.rows_affected == 1 { Ok(()) } else { Err(Code::Conflict.into()) }
+/// Notes what happened to a booking; each change becomes one message.
+async fn record_change(
+    tx: &impl ConnectionTrait,
+    env: &Env,
+    booking: &Booking,
+    change: BookingChange,
+) -> Result<(), DbErr> {
+    let row = booking_change::ActiveModel {
+        booking_id: Set(booking.id.0),
+        version: Set(booking.version),
+        change: Set(change.as_str().to_owned()),
+        starts_at: Set(booking.starts_at),
+        ends_at: Set(booking.ends_at),
+        kept_until: Set(booking.state.kept_until()),
+        price_fen: Set(row::fen(booking.price_fen)),
+        at: Set(env.now()),
+    };
+    booking_change::Entity::insert(row).exec_without_returning(tx).await?;
+    Ok(())
 }
 
-/// A booking of `resident`.
-pub async fn find_own(
+/// Writes `moved` over a booking that still is at the version before it.
+///
+/// Whoever moved it in between has won: 409, and the caller may look again. Slots are written anew
+/// when `change` says that it moved to another time.
+pub async fn write(
+    tx: &impl ConnectionTrait,
+    desk: Desk<'_>,
+    moved: &Booking,
+    change: BookingChange,
+) -> Result<(), Error> {
+    let written = booking::Entity::update_many()
+        .set(row::moving(desk, moved)?)
+        .filter(booking::Column::Id.eq(moved.id.0))
+        .filter(booking::Column::Version.eq(moved.version - 1))
+        .exec(tx)
+        .await?;
+    if written.rows_affected != 1 {
+        return Err(Code::Conflict.into());
+    }
+    if change == BookingChange::Moved {
+        booking_slot::Entity::delete_many()
+            .filter(booking_slot::Column::BookingId.eq(moved.id.0))
+            .exec(tx)
+            .await?;
+        insert_slots(tx, moved).await?;
+    }
+    record_change(tx, desk.env, moved, change).await?;
+    Ok(())
+}
+
+/// A booking, whoever owns it: for those who ask about the right afterwards, and for jobs.
+pub async fn any(
     conn: &impl ConnectionTrait,
-    resident: ResidentId,
+    desk: Desk<'_>,
     id: BookingId,
 ) -> Result<Option<Booking>, Error> {
-    let owned = booking::Column::ResidentId.eq(resident.0);
-    one(conn, booking::Entity::find_by_id(id.0).filter(owned)).await
+    one(conn, desk, booking::Entity::find_by_id(id.0)).await
 }
+
+/// Bookings whose time to be paid for or decided on is over and not yet written down.
+pub async fn any_lapsed(
+    conn: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    limit: u64,
+) -> Result<Vec<BookingId>, DbErr> {
+    let ids = booking::Entity::find()
+        .select_only()
+        .column(booking::Column::Id)
+        .filter(booking::Column::LapsesAt.lte(now))
+        .order_by_asc(booking::Column::LapsesAt)
+        .limit(limit)
+        .into_tuple::<Uuid>()
+        .all(conn)
+        .await?;
+    Ok(ids.into_iter().map(BookingId::from).collect())
+}
+
+/// A booking that has lapsed and nobody wrote it down.
+pub async fn any_unwritten_lapse(
+    conn: &impl ConnectionTrait,
+    desk: Desk<'_>,
+    id: BookingId,
+) -> Result<Option<Booking>, Error> {
+    let lapsed = booking::Column::LapsesAt.lte(desk.env.now());
+    one(conn, desk, booking::Entity::find_by_id(id.0).filter(lapsed)).await
+}
+
+/// Requests that hold nothing and want a slot that `booking` has.
+pub async fn any_rivals(conn: &impl ConnectionTrait, booking: &Booking) -> Result<Vec<BookingId>, DbErr> {
+    let ids = booking::Entity::find()
+        .select_only()
+        .column(booking::Column::Id)
+        .filter(booking::Column::RoomId.eq(booking.room_id.0))
+        .filter(booking::Column::State.eq("pending_approval"))
+        .filter(booking::Column::KeptUntil.is_null())
+        .filter(booking::Column::StartsAt.lt(booking.ends_at))
+        .filter(booking::Column::EndsAt.gt(booking.starts_at))
+        .filter(booking::Column::Id.ne(booking.id.0))
+        .order_by_asc(booking::Column::Id)
+        .limit(RIVALS)
+        .into_tuple::<Uuid>()
+        .all(conn)
+        .await?;
+    Ok(ids.into_iter().map(BookingId::from).collect())
+}
+
+/// Names of the states in which a booking has or wants its room.
+const LIVE: [&str; 3] = ["pending_payment", "pending_approval", "confirmed"];
+
+/// Rival requests that are looked at after one of them won.
+const RIVALS: u64 = 200;
 
 /// A booking in scope.
 pub async fn find(
     conn: &impl ConnectionTrait,
+    desk: Desk<'_>,
     scope: &Scope,
     id: BookingId,
 ) -> Result<Option<Booking>, Error> {
     let in_scope = scope.condition(booking::Column::OrgPath);
-    one(conn, booking::Entity::find_by_id(id.0).filter(in_scope)).await
+    one(conn, desk, booking::Entity::find_by_id(id.0).filter(in_scope)).await
 }
 
 /// The bookings of `resident`, the latest start first.
 pub async fn list_own(
     conn: &impl ConnectionTrait,
+    desk: Desk<'_>,
     resident: ResidentId,
     after: Option<Place>,
     limit: u64,
@@ -147,43 +274,69 @@ pub async fn list_own(
         .limit(limit)
         .all(conn)
         .await?;
-    with_slots(conn, rows).await
+    with_slots(conn, desk, rows).await
 }
 
-/// The bookings of a room whose start lies in `from..to`, the earliest first, within scope.
+/// Which bookings of a room.
+#[derive(Clone, Copy, Debug)]
+pub enum Within {
+    /// Those that start from the first to before the second.
+    Starting(DateTime<Utc>, DateTime<Utc>),
+    /// Those that have or want time between the two.
+    Touching(DateTime<Utc>, DateTime<Utc>),
+}
+
+/// The bookings of a room within a span, the earliest start first, within scope.
 pub async fn list_of_room(
     conn: &impl ConnectionTrait,
-    scope: &Scope,
-    room: RoomId,
-    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    desk: Desk<'_>,
+    (scope, room): (&Scope, RoomId),
+    within: Within,
     after: Option<Place>,
     limit: u64,
 ) -> Result<Vec<Booking>, Error> {
+    use booking::Column;
     let beyond = after.map(|(start, id)| {
         Condition::any()
-            .add(booking::Column::StartsAt.gt(start))
-            .add(Condition::all().add(booking::Column::StartsAt.eq(start)).add(booking::Column::Id.gt(id.0)))
+            .add(Column::StartsAt.gt(start))
+            .add(Condition::all().add(Column::StartsAt.eq(start)).add(Column::Id.gt(id.0)))
     });
+    let span = match within {
+        Within::Starting(from, to) => {
+            Condition::all().add(Column::StartsAt.gte(from)).add(Column::StartsAt.lt(to))
+        }
+        Within::Touching(from, to) => Condition::all()
+            .add(Column::StartsAt.lt(to))
+            .add(Column::EndsAt.gt(from))
+            .add(Column::State.is_in(LIVE)),
+    };
     let rows = booking::Entity::find()
-        .filter(booking::Column::RoomId.eq(room.0))
-        .filter(scope.condition(booking::Column::OrgPath))
-        .filter(booking::Column::StartsAt.gte(from))
-        .filter(booking::Column::StartsAt.lt(to))
+        .filter(Column::RoomId.eq(room.0))
+        .filter(scope.condition(Column::OrgPath))
+        .filter(span)
         .filter(beyond.unwrap_or_else(Condition::all))
-        .order_by_asc(booking::Column::StartsAt)
-        .order_by_asc(booking::Column::Id)
+        .order_by_asc(Column::StartsAt)
+        .order_by_asc(Column::Id)
         .limit(limit)
         .all(conn)
         .await?;
-    with_slots(conn, rows).await
+    with_slots(conn, desk, rows).await
 }
 
-async fn one(conn: &impl ConnectionTrait, query: Select<booking::Entity>) -> Result<Option<Booking>, Error> {
+async fn one(
+    conn: &impl ConnectionTrait,
+    desk: Desk<'_>,
+    query: Select<booking::Entity>,
+) -> Result<Option<Booking>, Error> {
     let row = query.one(conn).await?;
-    Ok(with_slots(conn, row.into_iter().collect()).await?.pop())
+    Ok(with_slots(conn, desk, row.into_iter().collect()).await?.pop())
 }
 
-async fn with_slots(conn: &impl ConnectionTrait, rows: Vec<booking::Model>) -> Result<Vec<Booking>, Error> {
+async fn with_slots(
+    conn: &impl ConnectionTrait,
+    desk: Desk<'_>,
+    rows: Vec<booking::Model>,
+) -> Result<Vec<Booking>, Error> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -206,97 +359,47 @@ async fn with_slots(conn: &impl ConnectionTrait, rows: Vec<booking::Model>) -> R
     rows.into_iter()
         .map(|row| {
             let of = slots.remove(&row.id).unwrap_or_default();
-            read(row, of)
+            row::read(desk, row, of)
         })
         .collect()
 }
 
-/// The columns behind [`State::Cancelled`].
-#[derive(Default)]
-struct Cancelled {
-    at: Option<DateTime<Utc>>,
-    by_kind: Option<&'static str>,
-    by_id: Option<Uuid>,
-    reason: Option<String>,
-}
-
-fn columns(state: &State) -> (&'static str, Cancelled) {
-    let cancelled = match state {
-        State::Confirmed => Cancelled::default(),
-        State::Cancelled { by, at, reason } => {
-            let (by_kind, by_id) = match by {
-                CancelledBy::Resident(id) => ("resident", id.0),
-                CancelledBy::Staff(id) => ("staff", id.0),
-            };
-            Cancelled { at: Some(*at), by_kind: Some(by_kind), by_id: Some(by_id), reason: reason.clone() }
-        }
-    };
-    (state.as_str(), cancelled)
-}
-
-fn read(row: booking::Model, slots: Vec<SlotId>) -> Result<Booking, Error> {
-    let defect = || Error::internal("reading a booking", "its columns do not make a state");
-    let state =
-        match (row.state.as_str(), row.cancelled_at, row.cancelled_by_kind.as_deref(), row.cancelled_by_id) {
-            ("confirmed", None, None, None) => State::Confirmed,
-            ("cancelled", Some(at), Some(kind), Some(id)) => {
-                let by = match kind {
-                    "resident" => CancelledBy::Resident(id.into()),
-                    "staff" => CancelledBy::Staff(id.into()),
-                    _ => return Err(defect()),
-                };
-                State::Cancelled { by, at, reason: row.cancel_reason }
-            }
-            _ => return Err(defect()),
-        };
-    Ok(Booking {
-        id: row.id.into(),
-        room_id: row.room_id.into(),
-        facility_id: row.facility_id.into(),
-        org_path: row.org_path,
-        resident_id: row.resident_id.into(),
-        slots,
-        party_size: u16::try_from(row.party_size).map_err(|_| defect())?,
-        purpose: row.purpose,
-        starts_at: row.starts_at,
-        ends_at: row.ends_at,
-        cancel_until: row.cancel_until,
-        state,
-        created_at: row.created_at,
-        version: row.version,
-    })
-}
-
 /// Takes out what the resident wrote about their bookings; the bookings stay for the count.
 pub async fn forget_words(tx: &impl ConnectionTrait, resident: ResidentId) -> Result<(), DbErr> {
-    let nothing = || Expr::value(None::<String>);
+    let nothing = || Expr::value(None::<Vec<u8>>);
     booking::Entity::update_many()
-        .col_expr(booking::Column::Purpose, nothing())
-        .col_expr(booking::Column::CancelReason, nothing())
+        .col_expr(booking::Column::PurposeSealed, nothing())
+        .col_expr(booking::Column::CompanionsSealed, nothing())
+        .col_expr(booking::Column::ReasonSealed, nothing())
         .filter(booking::Column::ResidentId.eq(resident.0))
         .exec(tx)
         .await?;
     Ok(())
 }
 
-/// Bookings of erased residents that still keep a room at `now`, the earliest first.
+/// Bookings of erased residents that still keep or want a room at `now`, the earliest first.
 pub async fn any_live_of_erased(
     conn: &impl ConnectionTrait,
-    now: DateTime<Utc>,
+    desk: Desk<'_>,
     limit: u64,
 ) -> Result<Vec<Booking>, Error> {
+    let now = desk.env.now();
     let erased = resident::Entity::find()
         .select_only()
         .column(resident::Column::Id)
         .filter(resident::Column::ErasedAt.is_not_null())
         .filter(resident::Column::MergedIntoId.is_null());
+    let unlapsed = Condition::any()
+        .add(booking::Column::LapsesAt.is_null())
+        .add(booking::Column::LapsesAt.gt(now));
     let rows = booking::Entity::find()
-        .filter(booking::Column::State.eq(State::Confirmed.as_str()))
+        .filter(booking::Column::State.is_in(LIVE))
+        .filter(unlapsed)
         .filter(booking::Column::StartsAt.gt(now))
         .filter(booking::Column::ResidentId.in_subquery(erased.into_query()))
         .order_by_asc(booking::Column::StartsAt)
         .limit(limit)
         .all(conn)
         .await?;
-    with_slots(conn, rows).await
+    with_slots(conn, desk, rows).await
 }

@@ -1,0 +1,160 @@
+//! Alternatives: what a refusal offers instead, from a view of this process that is at most a second old.
+
+use std::sync::Arc;
+
+use chrono::Days;
+use linli_domain::{
+    Code, Refusal,
+    bookings::alternatives::{Offer, choose},
+    ids::{FacilityId, RoomId, SlotId},
+    time::{local, local_date},
+};
+use linli_search::{Ask, Filter, Reach, Sort};
+use linli_store::{
+    Error,
+    storage::rooms::{self, Room},
+};
+use serde_json::{Value, json};
+
+use super::plan;
+use crate::App;
+
+/// What is offered instead of one slot, rendered.
+pub type Nearest = Arc<Vec<Value>>;
+
+/// What is free in one room in the coming days.
+pub type Free = Arc<(Room, Vec<Offer>)>;
+
+/// Days that are looked at from today on.
+const DAYS: u64 = 8;
+/// Rooms that are looked at besides the one that was wanted.
+const OTHER_ROOMS: usize = 6;
+/// Facilities nearby that are looked at.
+const NEARBY: usize = 4;
+/// How far nearby is.
+const WALK_M: f64 = 2_000.0;
+
+/// Adds up to three alternatives to a refusal that another time or room would help.
+///
+/// A refusal that cannot be helped now stays a refusal: it never becomes an error.
+pub(super) async fn add(
+    app: &App,
+    refusal: Refusal,
+    room: RoomId,
+    slots: &[SlotId],
+    party_size: i64,
+) -> Refusal {
+    let (Some(first), true) = (slots.first(), another_helps(refusal.code)) else { return refusal };
+    let party_size = u16::try_from(party_size).unwrap_or(1);
+    let look_up = nearest(app, room, slots, party_size);
+    match app.bookings.nearest.try_get_with((room, *first, party_size), look_up).await {
+        Ok(nearest) => refusal.with_extra("alternatives", nearest.to_vec()),
+        Err(error) => {
+            tracing::debug!(error = &*error as &dyn std::error::Error, "no alternatives could be looked up");
+            refusal
+        }
+    }
+}
+
+const fn another_helps(code: Code) -> bool {
+    matches!(
+        code,
+        Code::SlotTaken
+            | Code::SlotClosed
+            | Code::SlotPast
+            | Code::SlotTooSoon
+            | Code::SlotTooFarAhead
+            | Code::AlreadyElsewhere
+            | Code::OnlineShareFull
+            | Code::PartyTooLarge
+    )
+}
+
+async fn nearest(app: &App, room: RoomId, slots: &[SlotId], party_size: u16) -> Result<Nearest, Error> {
+    let stay = plan::stay(app, room, slots).await?;
+    let mut free = vec![free_in(app, stay.room.clone()).await?];
+    for other in others(app, &stay.room, party_size).await? {
+        free.push(free_in(app, other).await?);
+    }
+    let wanted = stay.slot_ids();
+    let fits = |room: &Room| room.rules.max_party_size >= party_size;
+    let offers = free.iter().filter(|free| fits(&free.0)).flat_map(|free| &free.1);
+    let offers = offers.filter(|offer| !wanted.contains(&offer.slot)).cloned().collect();
+    let chosen = choose(room, stay.times, offers).into_iter().filter_map(|(kind, offer)| {
+        let (room, _) = &**free.iter().find(|free| free.0.id == offer.room)?;
+        Some(json!({
+            "kind": kind.as_str(),
+            "facility_id": room.facility_id,
+            "room_id": room.id,
+            "room_name": room.name,
+            "slot_id": offer.slot,
+            "starts_at": local(offer.starts_at).to_rfc3339(),
+            "ends_at": local(offer.ends_at).to_rfc3339(),
+        }))
+    });
+    Ok(Arc::new(chosen.collect()))
+}
+
+/// What can be booked in a room from today on.
+async fn free_in(app: &App, room: Room) -> Result<Free, Error> {
+    let id = room.id;
+    let look_up = async {
+        let now = app.env.now();
+        let from = local_date(now);
+        let rows = rooms::slots(app.db.read(), id, from, from + Days::new(DAYS)).await?;
+        let bookable = rows
+            .into_iter()
+            .filter(|row| row.free > 0 && room.rules.check_start(row.starts_at, now).is_ok())
+            .map(|row| Offer {
+                room: id,
+                slot: row.id.into(),
+                starts_at: row.starts_at,
+                ends_at: row.ends_at,
+            });
+        let offers = bookable.collect();
+        Ok(Arc::new((room, offers)))
+    };
+    app.bookings.free.try_get_with(id, look_up).await.map_err(plan::shared)
+}
+
+/// Rooms of the same facility, then of facilities of its kind within a walk.
+async fn others(app: &App, room: &Room, party_size: u16) -> Result<Vec<Room>, Error> {
+    let mut facilities = vec![room.facility_id];
+    facilities.extend(nearby(app, room.facility_id));
+    let mut found = Vec::new();
+    for facility in facilities {
+        let rooms = rooms::of_facility(app.db.read(), facility).await?;
+        let fits = |other: &Room| other.id != room.id && other.rules.max_party_size >= party_size;
+        found.extend(rooms.into_iter().filter(fits));
+        if found.len() >= OTHER_ROOMS {
+            break;
+        }
+    }
+    found.truncate(OTHER_ROOMS);
+    Ok(found)
+}
+
+/// Facilities of the same kind within a walk, the nearest first, as the catalogue of this process has it.
+fn nearby(app: &App, facility: FacilityId) -> Vec<FacilityId> {
+    let Ok(engine) = app.discovery.engine() else { return Vec::new() };
+    let snapshot = engine.snapshot();
+    let Some(facts) = snapshot.slot(facility).and_then(|slot| snapshot.facts(slot)) else {
+        return Vec::new();
+    };
+    let now = app.env.now();
+    let ask = Ask {
+        origin: facts.point,
+        reach: Some(Reach::Radius(WALK_M)),
+        profile: linli_domain::geo::WalkProfile::Adult,
+        filter: Filter { categories: facts.categories, ..Filter::default() },
+        sort: Sort::Distance,
+        facets: false,
+        widen: false,
+        after: None,
+        limit: NEARBY + 1,
+        open_at: now,
+        now,
+    };
+    let hits = engine.nearby(&ask).hits;
+    hits.into_iter().map(|hit| hit.place.id).filter(|id| *id != facility).take(NEARBY).collect()
+}

@@ -1,0 +1,177 @@
+//! Giving a booking back, and moving it to another time.
+
+use std::collections::HashSet;
+
+use linli_domain::{
+    Code, Event,
+    bookings::{Approval, LateCancel, PartySize, Policy, State, message::BookingChange, quota, short_text},
+    consent::FamilyScope,
+    ids::BookingId,
+    inventory::Shortage,
+};
+use linli_store::{
+    Error, Tx, audit,
+    inventory::{Answered, Order, Return},
+    outbox,
+    storage::{
+        bookings::{self, Booking, policies, presence},
+        rooms,
+    },
+};
+
+use super::{
+    Ask, NewTime, Who, alternatives, answers, desk, entry, find,
+    plan::{self, Stay},
+};
+use crate::App;
+
+/// Cancels a booking. `closure`: staff do it because the room closes.
+pub async fn cancel(
+    app: &App,
+    who: Who<'_>,
+    id: BookingId,
+    (reason, closure): (Option<String>, bool),
+    ask: Ask<'_>,
+) -> Result<Answered, Error> {
+    let booking = find(app, who, FamilyScope::Book, id).await?;
+    let reason = short_text("reason", reason)?;
+    let by = who.cancelled_by(closure);
+    let moved = match booking.state.cancel(by, reason, &booking.terms(), app.env.now()) {
+        Err(refusal) => return answers::replay_or(app, ask.request, refusal).await,
+        Ok(state) => Booking { state, version: booking.version + 1, ..booking.clone() },
+    };
+    let late = matches!(moved.state, State::Cancelled { late: true, .. });
+    let kept = if late { still_counting(app, &booking).await? } else { HashSet::new() };
+    give_back(app, (who, "booking.cancel"), &booking, &moved, kept, ask).await
+}
+
+/// Ends a booking as `moved` says and gives back what it holds, but for the quotas `kept`.
+pub(super) async fn give_back(
+    app: &App,
+    (who, action): (Who<'_>, &'static str),
+    booking: &Booking,
+    moved: &Booking,
+    kept: HashSet<String>,
+    ask: Ask<'_>,
+) -> Result<Answered, Error> {
+    let stored = answers::store(app, ask, 200, moved)?;
+    let write = move |tx: Tx| async move {
+        bookings::write(tx.conn(), desk(app), moved, moved.state.news()).await?;
+        presence::give_back(tx.conn(), moved.id).await?;
+        audit::record(tx.conn(), &app.env, entry(who.actor(), action, moved)).await?;
+        Ok(tx)
+    };
+    if !booking.state.holds() {
+        return answers::write(app, "bookings.end", ask.request, stored, move |tx| async move {
+            let tx = write(tx).await?;
+            outbox::emit(tx.conn(), &app.env, &[Event::BookingChanged(moved.id)]).await?;
+            Ok(tx)
+        })
+        .await;
+    }
+    let order = Return {
+        name: "bookings.end",
+        claim: booking.id.into(),
+        request: ask.request,
+        answer: &stored,
+        events: &[Event::BookingChanged(booking.id)],
+        keeps_quota: &|key: &str| quota::rule_of(key).is_some_and(|rule| kept.contains(rule)),
+        gone: Code::BookingExpired,
+    };
+    let answered = app.inventory.release(&app.db, &app.env, &order, write).await?;
+    answers::open(app, answered)
+}
+
+/// The rules under which a late cancellation still counts.
+async fn still_counting(app: &App, booking: &Booking) -> Result<HashSet<String>, Error> {
+    let room = rooms::find_public(app.db.read(), booking.room_id).await?.ok_or(Code::NotFound)?;
+    let rules = policies::any_rules_of(app.db.read(), &room).await?;
+    Ok(rules.into_iter().filter(|rule| rule.late_cancel_counts).map(|rule| rule.id.to_string()).collect())
+}
+
+/// Moves a booking to another time: refused, it stays what it was.
+pub async fn reschedule(
+    app: &App,
+    who: Who<'_>,
+    id: BookingId,
+    new: NewTime,
+    ask: Ask<'_>,
+) -> Result<Answered, Error> {
+    let booking = find(app, who, FamilyScope::Book, id).await?;
+    let (room, slots) = (new.room_id.unwrap_or(booking.room_id), new.slot_ids.clone());
+    match attempt(app, who, &booking, new, ask).await {
+        Err(Error::Refused(refusal)) => {
+            Err(alternatives::add(app, refusal, room, &slots, booking.party_size.into()).await.into())
+        }
+        other => other,
+    }
+}
+
+async fn attempt(
+    app: &App,
+    who: Who<'_>,
+    booking: &Booking,
+    new: NewTime,
+    ask: Ask<'_>,
+) -> Result<Answered, Error> {
+    let (moved, stay) = match decide(app, who, booking, new).await {
+        Err(Error::Refused(refusal)) => return answers::replay_or(app, ask.request, refusal).await,
+        decided => decided?,
+    };
+    let stored = answers::store(app, ask, 200, &moved)?;
+    let (moved, stay) = (&moved, &stay);
+    let holder = plan::holder(app, booking.resident_id, &stay.terms).await?;
+    let order = Order {
+        name: "bookings.reschedule",
+        claim: &stay.claim(moved, ask.request, holder)?,
+        request: ask.request,
+        answer: &stored,
+        events: &[Event::BookingChanged(booking.id)],
+        refusal: &|shortage: &Shortage| stay.refuse(shortage, app.env.now()),
+    };
+    let answered = app
+        .inventory
+        .swap(&app.db, &app.env, &order, move |tx| async move {
+            bookings::write(tx.conn(), desk(app), moved, BookingChange::Moved).await?;
+            presence::give_back(tx.conn(), moved.id).await?;
+            if stay.terms.policy.one_place {
+                presence::take(tx.conn(), &app.env, moved).await?;
+            }
+            audit::record(tx.conn(), &app.env, entry(who.actor(), "booking.reschedule", moved)).await?;
+            Ok(tx)
+        })
+        .await?;
+    answers::open(app, answered)
+}
+
+async fn decide(app: &App, who: Who<'_>, booking: &Booking, new: NewTime) -> Result<(Booking, Stay), Error> {
+    let now = app.env.now();
+    booking.state.check_move(&booking.terms(), who.is_staff(), now)?;
+    let stay = plan::stay(app, new.room_id.unwrap_or(booking.room_id), &new.slot_ids).await?;
+    let policy = &stay.terms.policy;
+    // What staff decide on or take money for is not got by moving there.
+    let decided = policy.approval == Approval::Auto || who.is_staff();
+    if !decided || policy.price_fen != booking.price_fen {
+        return Err(Code::MoveNeedsNewBooking.into());
+    }
+    if let Who::Staff(_, scope) = who {
+        super::super::rooms::find(app, scope, stay.room.id).await?;
+    }
+    PartySize::new(booking.party_size.into(), &stay.room.rules)?;
+    let (starts_at, ends_at) = stay.times;
+    let channel = if who.is_staff() { linli_domain::bookings::Channel::Counter } else { booking.channel };
+    Policy::check_start(&stay.room.rules, channel, starts_at, now)?;
+    let moved = Booking {
+        room_id: stay.room.id,
+        facility_id: stay.room.facility_id,
+        org_path: stay.room.org_path.clone(),
+        slots: stay.slot_ids(),
+        starts_at,
+        ends_at,
+        cancel_until: stay.room.rules.cancel_deadline(starts_at),
+        late_cancel: if policy.late_cancel == LateCancel::Flagged { LateCancel::Flagged } else { booking.late_cancel },
+        version: booking.version + 1,
+        ..booking.clone()
+    };
+    Ok((moved, stay))
+}

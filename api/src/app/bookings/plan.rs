@@ -1,0 +1,193 @@
+//! What a booking is judged on, looked up at most a second ago: slots, rooms, policies, quota rules.
+//! Only the stocks and counters decide what is free.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use linli_domain::{
+    Code, Refusal,
+    bookings::{
+        MAX_SLOTS, Policy, Times, join,
+        quota::{self, Holder, Rule, QuotaSubject},
+    },
+    ids::{ResidentId, RoomId, SlotId},
+    inventory::{Claim, Need, QuotaNeed, Shortage, Tag},
+    time::local_date,
+};
+use linli_store::{
+    Error,
+    idempotency::Request,
+    storage::{
+        bookings::{Booking, policies},
+        rooms::{self, Room, SlotPlan},
+    },
+};
+use moka::future::Cache;
+
+use super::alternatives::{Free, Nearest};
+use crate::App;
+
+/// A slot with the room it is in.
+pub type Planned = Arc<(Room, SlotPlan)>;
+
+/// What a room asks of its bookings.
+#[derive(Debug)]
+pub struct Terms {
+    /// Its policy.
+    pub policy: Policy,
+    /// The quota rules that count its bookings.
+    pub rules: Vec<Rule>,
+}
+
+/// Views of this process, at most a second old, so that a rush on a slot stays off SQL.
+pub struct Views {
+    /// Slots by room and id.
+    pub slots: Cache<(RoomId, SlotId), Planned>,
+    /// Terms by room.
+    pub terms: Cache<RoomId, Arc<Terms>>,
+    /// What is free by room.
+    pub free: Cache<RoomId, Free>,
+    /// What is offered instead of a slot.
+    pub nearest: Cache<(RoomId, SlotId, u16), Nearest>,
+}
+
+/// How old a view may be.
+const AGE: Duration = Duration::from_secs(1);
+
+impl Default for Views {
+    fn default() -> Self {
+        fn cache<K, V>(most: u64) -> Cache<K, V>
+        where
+            K: std::hash::Hash + Eq + Send + Sync + 'static,
+            V: Clone + Send + Sync + 'static,
+        {
+            Cache::builder().max_capacity(most).time_to_live(AGE).build()
+        }
+        Self { slots: cache(20_000), terms: cache(5_000), free: cache(5_000), nearest: cache(20_000) }
+    }
+}
+
+/// A stay: slots of one room that follow one another.
+#[derive(Clone, Debug)]
+pub(super) struct Stay {
+    pub(super) room: Room,
+    pub(super) slots: Vec<Planned>,
+    pub(super) times: Times,
+    pub(super) terms: Arc<Terms>,
+}
+
+impl Stay {
+    pub(super) fn slot_ids(&self) -> Vec<SlotId> {
+        self.slots.iter().map(|planned| planned.1.id).collect()
+    }
+
+    /// The claim of `booking` on this stay, counted for `holder`.
+    pub(super) fn claim(&self, booking: &Booking, request: &Request, holder: Holder) -> Result<Claim, Error> {
+        let quotas = quota::needs(&self.terms.rules, holder, self.times);
+        let defect = |error| Error::internal("claiming the cells of slots", error);
+        let principal = format!("resident:{}", booking.resident_id);
+        let claim = Claim::new(booking.id.into(), principal, request.key_digest(), self.needs(booking))
+            .and_then(|claim| claim.with_quotas(quotas.into_iter().chain(self.shares(booking))))
+            .map_err(defect)?;
+        Ok(match booking.state.kept_until() {
+            Some(until) => claim.expiring(until),
+            None => claim,
+        })
+    }
+
+    fn needs(&self, _booking: &Booking) -> impl Iterator<Item = (Tag, Need)> {
+        let stocks = self.slots.iter().flat_map(|planned| &planned.1.stocks);
+        stocks.map(|(tag, stock)| (tag.clone(), Need { stock: *stock, units: 1 }))
+    }
+
+    fn shares(&self, _booking: &Booking) -> Vec<QuotaNeed> {
+        Vec::new()
+    }
+
+    /// Whether one of its slots has nothing left, as SQL has it now.
+    pub(super) async fn is_sold_out(&self, app: &App) -> Result<bool, Error> {
+        let date = local_date(self.times.0);
+        let rows = rooms::slots(app.db.read(), self.room.id, date, date).await?;
+        Ok(rows.iter().any(|row| row.free <= 0 && self.slots.iter().any(|slot| slot.1.id.0 == row.id)))
+    }
+
+    /// How a shortage is told: by the slot, or by the rule that counts.
+    pub(super) fn refuse(
+        &self,
+        shortage: &Shortage,
+        now: DateTime<Utc>,
+    ) -> Refusal {
+        match shortage {
+            Shortage::SoldOut => Code::SlotTaken.into(),
+            Shortage::Closed => Code::SlotClosed.into(),
+            Shortage::Quota { key, used, .. } => {
+                quota::refuse(&self.terms.rules, key, *used, self.times, now)
+            }
+        }
+    }
+}
+
+/// The stay that `slots` of `room` make.
+pub(super) async fn stay(app: &App, room: RoomId, slots: &[SlotId]) -> Result<Stay, Error> {
+    if slots.is_empty() || slots.len() > MAX_SLOTS {
+        let (zh, en) = ("请选择 1 到 16 个时段", "Choose 1 to 16 slots.");
+        return Err(Refusal::field("slot_ids", "count", zh, en).into());
+    }
+    let mut planned = Vec::with_capacity(slots.len());
+    for slot in slots {
+        planned.push(look_up_slot(app, room, *slot).await?.ok_or_else(unknown_slot)?);
+    }
+    planned.sort_by_key(|planned| (planned.1.starts_at, planned.1.ends_at));
+    let room = planned.first().ok_or_else(unknown_slot)?.0.clone();
+    let mut times: Vec<_> = planned.iter().map(|planned| (planned.1.starts_at, planned.1.ends_at)).collect();
+    let times = join(&mut times)?;
+    let terms = terms(app, &room).await?;
+    Ok(Stay { room, slots: planned, times, terms })
+}
+
+/// Whom a booking counts for. The household is asked only where a rule counts by it.
+pub(super) async fn holder(app: &App, resident: ResidentId, terms: &Terms) -> Result<Holder, Error> {
+    let by_household = terms.rules.iter().any(|rule| rule.subject == QuotaSubject::Household);
+    let household = match by_household {
+        true => policies::household_of(app.db.read(), resident).await?,
+        false => None,
+    };
+    Ok(Holder { resident, household })
+}
+
+pub(super) async fn terms(app: &App, room: &Room) -> Result<Arc<Terms>, Error> {
+    let look_up = async {
+        let (policy, _) = policies::policy(app.db.read(), room.id).await?;
+        let rules = policies::any_rules_of(app.db.read(), room).await?;
+        Ok(Arc::new(Terms { policy, rules }))
+    };
+    app.bookings.terms.try_get_with(room.id, look_up).await.map_err(shared)
+}
+
+async fn look_up_slot(app: &App, room: RoomId, slot: SlotId) -> Result<Option<Planned>, Error> {
+    let key = (room, slot);
+    if let Some(planned) = app.bookings.slots.get(&key).await {
+        return Ok(Some(planned));
+    }
+    let look_up = async {
+        let plan = rooms::slot_plan(app.db.read(), room, slot).await?;
+        let found = rooms::find_public(app.db.read(), room).await?;
+        let planned = plan.zip(found).map(|(plan, room)| Arc::new((room, plan)));
+        planned.ok_or_else(|| Error::from(Code::NotFound))
+    };
+    match app.bookings.slots.try_get_with(key, look_up).await {
+        Ok(planned) => Ok(Some(planned)),
+        Err(error) if error.refusal().is_some() => Ok(None),
+        Err(error) => Err(shared(error)),
+    }
+}
+
+/// Those who waited for the same look-up share its error.
+pub(super) fn shared(error: Arc<Error>) -> Error {
+    Arc::try_unwrap(error).unwrap_or(Error::Unavailable { what: "database", source: None })
+}
+
+fn unknown_slot() -> Refusal {
+    let (zh, en) = ("这个房间没有这个时段", "This room has no such slot.");
+    Refusal::field("slot_ids", "unknown", zh, en)
+}

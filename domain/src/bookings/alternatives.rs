@@ -1,0 +1,121 @@
+//! Alternatives: what a refusal offers instead, nearest to what was wanted.
+
+use chrono::{DateTime, Utc};
+
+use super::Times;
+use crate::{
+    ids::{RoomId, SlotId},
+    time::{local_date, local_minute},
+};
+
+/// How many are offered.
+pub const MOST: usize = 3;
+
+/// A slot that is free at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Room.
+    pub room: RoomId,
+    /// Slot.
+    pub slot: SlotId,
+    /// When it starts.
+    pub starts_at: DateTime<Utc>,
+    /// When it ends, not included.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// Why an offer is close to what was wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The same room on the same day.
+    SameRoom,
+    /// Another room on the same day.
+    Nearby,
+    /// Another day.
+    AnotherDay,
+}
+
+impl Kind {
+    /// Stable name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SameRoom => "same_room",
+            Self::Nearby => "nearby",
+            Self::AnotherDay => "another_day",
+        }
+    }
+}
+
+/// Up to [`MOST`] of `offers` for somebody who wanted `room` at `times`: the nearest of each kind
+/// first, so that they can choose what to give up, then whatever is nearest.
+pub fn choose(room: RoomId, times: Times, offers: Vec<Offer>) -> Vec<(Kind, Offer)> {
+    let (starts_at, ends_at) = times;
+    let kind_of = |offer: &Offer| match (local_date(offer.starts_at) == local_date(starts_at), offer.room) {
+        (false, _) => Kind::AnotherDay,
+        (true, same) if same == room => Kind::SameRoom,
+        (true, _) => Kind::Nearby,
+    };
+    let far = |offer: &Offer| {
+        let days = (local_date(offer.starts_at) - local_date(starts_at)).num_days().abs();
+        let minutes = i64::from(local_minute(offer.starts_at).abs_diff(local_minute(starts_at)));
+        let length = ((offer.ends_at - offer.starts_at) - (ends_at - starts_at)).num_minutes().abs();
+        // Another hour of the next day is further than the same hour in three.
+        (days * 60 + minutes + length, offer.room != room, offer.starts_at, offer.slot)
+    };
+    let mut ranked: Vec<_> = offers.into_iter().map(|offer| (kind_of(&offer), offer)).collect();
+    ranked.sort_by_key(|(_, offer)| far(offer));
+    let mut chosen: Vec<(Kind, Offer)> = Vec::with_capacity(MOST);
+    for kind in [Kind::SameRoom, Kind::Nearby, Kind::AnotherDay] {
+        if let Some(index) = ranked.iter().position(|(of, _)| *of == kind) {
+            chosen.push(ranked.remove(index));
+        }
+    }
+    let missing = MOST.saturating_sub(chosen.len());
+    chosen.extend(ranked.into_iter().take(missing));
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::instant;
+    use uuid::Uuid;
+
+    fn offer(room: u128, day: i64, hour: i32, slot: u128) -> Offer {
+        let date = "2026-03-03".parse::<chrono::NaiveDate>().unwrap() + chrono::Duration::days(day);
+        Offer {
+            room: Uuid::from_u128(room).into(),
+            slot: Uuid::from_u128(slot).into(),
+            starts_at: instant(date, hour * 60),
+            ends_at: instant(date, hour * 60 + 60),
+        }
+    }
+
+    fn chosen(offers: &[Offer]) -> Vec<(&'static str, u128)> {
+        let wanted = offer(1, 0, 9, 0);
+        choose(wanted.room, (wanted.starts_at, wanted.ends_at), offers.to_vec())
+            .into_iter()
+            .map(|(kind, offer)| (kind.as_str(), offer.slot.0.as_u128()))
+            .collect()
+    }
+
+    #[test]
+    fn the_nearest_of_each_kind_comes_first() {
+        let offers = [
+            offer(1, 0, 14, 1),
+            offer(1, 0, 10, 2),
+            offer(2, 0, 9, 3),
+            offer(2, 0, 16, 4),
+            offer(1, 1, 19, 5),
+            offer(1, 3, 9, 6),
+        ];
+        assert_eq!(chosen(&offers), [("same_room", 2), ("nearby", 3), ("another_day", 6)]);
+    }
+
+    #[test]
+    fn what_one_kind_lacks_another_fills_and_nothing_is_offered_twice() {
+        assert_eq!(chosen(&[]), []);
+        let days = [offer(1, 1, 9, 1), offer(1, 2, 9, 2), offer(1, 3, 9, 3), offer(1, 4, 9, 4)];
+        assert_eq!(chosen(&days), [("another_day", 1), ("another_day", 2), ("another_day", 3)]);
+    }
+}

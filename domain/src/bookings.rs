@@ -88,14 +88,21 @@ pub fn short_text(field: &'static str, text: Option<String>) -> Result<Option<St
 pub fn companions(names: Vec<String>, party: PartySize) -> Result<Vec<String>, Refusal> {
     let most = MAX_COMPANIONS.min(usize::from(party.get()) - 1);
     if names.len() > most {
-        let (zh, en) =
-            ("同行的人比来的人数还多，或者超过 20 位", "More companions than people who come, or more than 20.");
+        let (zh, en) = (
+            "同行的人比来的人数还多，或者超过 20 位",
+            "More companions than people who come, or more than 20.",
+        );
         return Err(Refusal::field("companions", "count", zh, en));
     }
     let mut printable = Vec::with_capacity(names.len());
     for (index, name) in names.into_iter().enumerate() {
         let name = short_text("companions", Some(name))?.ok_or_else(|| {
-            Refusal::field(format!("companions[{index}]"), "required", "请填写姓名", "A companion has a name.")
+            Refusal::field(
+                format!("companions[{index}]"),
+                "required",
+                "请填写姓名",
+                "A companion has a name.",
+            )
         })?;
         printable.push(name);
     }

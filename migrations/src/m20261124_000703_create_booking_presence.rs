@@ -27,7 +27,8 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        let mut index = Index::create().name("booking_presence_booking_id").table("booking_presence").to_owned();
+        let mut index =
+            Index::create().name("booking_presence_booking_id").table("booking_presence").to_owned();
         manager.create_index(index.col("booking_id").to_owned()).await
     }
 }

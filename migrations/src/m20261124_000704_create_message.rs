@@ -23,9 +23,7 @@ impl MigrationTrait for Migration {
                     .col(timestamp_with_time_zone_null("kept_until"))
                     .col(integer("price_fen"))
                     .col(timestamp_with_time_zone("at"))
-                    .primary_key(
-                        Index::create().name("booking_change_pkey").col("booking_id").col("version"),
-                    )
+                    .primary_key(Index::create().name("booking_change_pkey").col("booking_id").col("version"))
                     .foreign_key(&mut booking)
                     .to_owned(),
             )

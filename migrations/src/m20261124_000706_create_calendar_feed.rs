@@ -2,7 +2,6 @@
 
 use sea_orm_migration::{prelude::*, schema::*};
 
-
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

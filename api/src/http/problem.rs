@@ -122,6 +122,15 @@ impl Language {
     /// The one of the two that `Accept-Language` prefers; of equals the first.
     pub fn of(headers: &HeaderMap) -> Self {
         let named = headers.get_all(header::ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
+        Self::preferred(named)
+    }
+
+    /// The same of the text of one such header.
+    pub fn named(header: &str) -> Self {
+        Self::preferred(std::iter::once(header))
+    }
+
+    fn preferred<'a>(named: impl Iterator<Item = &'a str>) -> Self {
         let mut best = (0.0, Self::Zh);
         for entry in named.flat_map(|value| value.split(',')) {
             let (tag, weight) = entry.split_once(';').unwrap_or((entry, "q=1"));

@@ -106,6 +106,38 @@ pub const PERIODS: &[Period] = &[
         forgets: &[],
         why: "a year and a season are compared; no person is in it",
     },
+    Period {
+        table: "message",
+        key: "id",
+        column: "created_at",
+        days: 365,
+        only: "",
+        why: "a resident may look up what they were told within the year",
+    },
+    Period {
+        table: "booking_change",
+        key: "booking_id, version",
+        column: "at",
+        days: 365,
+        only: "",
+        why: "it is what messages are made of, and goes with them",
+    },
+    Period {
+        table: "booking_presence",
+        key: "resident_id, starts_at",
+        column: "starts_at",
+        days: 7,
+        only: "",
+        why: "where somebody was is nobody's business afterwards",
+    },
+    Period {
+        table: "calendar_feed",
+        key: "id",
+        column: "revoked_at",
+        days: 30,
+        only: "",
+        why: "residents may ask about a feed they took back last month",
+    },
 ];
 
 /// Rows changed in one statement, so that no lock is held for long.

@@ -39,7 +39,7 @@ fn tomorrow(server: &Server) -> NaiveDate {
 }
 
 /// A room with a published day.
-async fn room(server: &Server, slots: &[(&str, &str)]) -> Room {
+pub(crate) async fn room(server: &Server, slots: &[(&str, &str)]) -> Room {
     let new = NewRoom {
         facility_id: server.app.env.id(),
         name: "多功能厅".to_owned(),
@@ -56,31 +56,31 @@ async fn room(server: &Server, slots: &[(&str, &str)]) -> Room {
     room
 }
 
-async fn publish(server: &Server, room: &Room, slots: &[(&str, &str)]) -> usize {
+pub(crate) async fn publish(server: &Server, room: &Room, slots: &[(&str, &str)]) -> usize {
     let template: Vec<_> = slots.iter().map(|(starts, ends)| Span::parse(starts, ends).unwrap()).collect();
     let date = tomorrow(server);
     rooms::publish_day(&server.app, Actor::System, room, date, &template).await.unwrap().created
 }
 
-async fn slots(server: &Server, room: &Room) -> Vec<Value> {
+pub(crate) async fn slots(server: &Server, room: &Room) -> Vec<Value> {
     let date = tomorrow(server);
     let path = format!("/v1/rooms/{}/slots?from={date}&to={date}", room.id);
     send(server.get(&path)).await.ok()["items"].as_array().unwrap().clone()
 }
 
-async fn slot_ids(server: &Server, room: &Room) -> Vec<String> {
+pub(crate) async fn slot_ids(server: &Server, room: &Room) -> Vec<String> {
     slots(server, room).await.iter().map(|slot| slot["id"].as_str().unwrap().to_owned()).collect()
 }
 
-fn wish(room: &Room, slots: &[&String]) -> Value {
+pub(crate) fn wish(room: &Room, slots: &[&String]) -> Value {
     json!({ "room_id": room.id, "slot_ids": slots, "party_size": 4, "purpose": "合唱排练" })
 }
 
-fn book(server: &Server, token: &str, key: &str, body: &Value) -> RequestBuilder {
+pub(crate) fn book(server: &Server, token: &str, key: &str, body: &Value) -> RequestBuilder {
     server.post("/v1/bookings", body).bearer_auth(token).header("Idempotency-Key", key)
 }
 
-fn cancel(server: &Server, token: &str, key: &str, id: &str) -> RequestBuilder {
+pub(crate) fn cancel(server: &Server, token: &str, key: &str, id: &str) -> RequestBuilder {
     let path = format!("/v1/bookings/{id}/cancel");
     server.post(&path, &json!({})).bearer_auth(token).header("Idempotency-Key", key)
 }
@@ -95,7 +95,7 @@ async fn crowd(server: &Server, n: usize) -> Vec<String> {
 }
 
 /// Sends everything at once.
-async fn all(requests: Vec<RequestBuilder>) -> Vec<Answer> {
+pub(crate) async fn all(requests: Vec<RequestBuilder>) -> Vec<Answer> {
     let tasks: Vec<_> = requests.into_iter().map(|request| tokio::spawn(send(request))).collect();
     let mut answers = Vec::new();
     for task in tasks {
@@ -104,12 +104,12 @@ async fn all(requests: Vec<RequestBuilder>) -> Vec<Answer> {
     answers
 }
 
-fn count(answers: &[Answer], status: u16) -> usize {
+pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
 /// Invariant 1, and that every live booking has its slots to itself.
-async fn nothing_is_oversold(server: &Server) {
+pub(crate) async fn nothing_is_oversold(server: &Server) {
     assert_eq!(divergence_of_claims(server.app.db.read()).await.unwrap(), []);
     let live: Vec<_> = booking::Entity::find().all(server.app.db.read()).await.unwrap();
     let live: Vec<_> = live.into_iter().filter(|row| row.state == "confirmed").collect();

@@ -14,6 +14,7 @@ mod private_redis;
 mod process;
 mod rig;
 
+mod booking_life;
 mod bookings;
 mod commands;
 mod demo;

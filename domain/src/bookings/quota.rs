@@ -89,7 +89,9 @@ impl Rule {
     fn units(&self, (starts_at, ends_at): Times) -> u32 {
         match self.measure {
             QuotaMeasure::Count => 1,
-            QuotaMeasure::Minutes => u32::try_from((ends_at - starts_at).num_minutes()).unwrap_or(u32::MAX).max(1),
+            QuotaMeasure::Minutes => {
+                u32::try_from((ends_at - starts_at).num_minutes()).unwrap_or(u32::MAX).max(1)
+            }
         }
     }
 
@@ -113,7 +115,13 @@ pub fn needs(rules: &[Rule], holder: Holder, times: Times) -> Vec<QuotaNeed> {
 /// Of a shared slot with `capacity` units, what may go through the online door.
 ///
 /// The rest is for those who call or come. `None` when nothing is kept back.
-pub fn online_share(slot: SlotId, capacity: u32, reserved: u16, units: u32, at: DateTime<Utc>) -> Option<QuotaNeed> {
+pub fn online_share(
+    slot: SlotId,
+    capacity: u32,
+    reserved: u16,
+    units: u32,
+    at: DateTime<Utc>,
+) -> Option<QuotaNeed> {
     let limit = capacity.saturating_sub(reserved.into());
     (reserved > 0).then(|| QuotaNeed {
         key: format!("{SHARE}{slot}"),
@@ -220,7 +228,8 @@ mod tests {
 
     #[test]
     fn minutes_count_by_length_and_a_household_together() {
-        let daily = Rule { subject: QuotaSubject::Household, ..rule(Period::Day, QuotaMeasure::Minutes, 120) };
+        let daily =
+            Rule { subject: QuotaSubject::Household, ..rule(Period::Day, QuotaMeasure::Minutes, 120) };
         let of = |resident: u128, household: Option<u128>| {
             let holder = Holder {
                 resident: Uuid::from_u128(resident).into(),

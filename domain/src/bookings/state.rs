@@ -330,10 +330,7 @@ mod tests {
         let seen = |state: State, now| state.at(at(20), at(now));
         assert_eq!(seen(State::PendingPayment { until: at(15) }, 14).as_str(), "pending_payment");
         assert_eq!(seen(State::PendingPayment { until: at(15) }, 15), State::Expired { at: at(15) });
-        assert_eq!(
-            seen(State::PendingApproval { until: Some(at(15)) }, 99),
-            State::Expired { at: at(15) }
-        );
+        assert_eq!(seen(State::PendingApproval { until: Some(at(15)) }, 99), State::Expired { at: at(15) });
         assert_eq!(seen(State::PendingApproval { until: None }, 20), State::Expired { at: at(20) });
         assert_eq!(seen(State::Confirmed, 99), State::Confirmed);
     }

@@ -101,7 +101,7 @@ async fn free_in(app: &App, room: Room) -> Result<Free, Error> {
     let look_up = async {
         let now = app.env.now();
         let from = local_date(now);
-        let rows = rooms::slots(app.db.read(), id, from, from + Days::new(DAYS)).await?;
+        let rows = rooms::slots(app.db.read(), id, from, from + Days::new(DAYS), now).await?;
         let bookable = rows
             .into_iter()
             .filter(|row| row.free > 0 && room.rules.check_start(row.starts_at, now).is_ok())

@@ -1,11 +1,7 @@
 //! Stored answers of bookings: replayed as they were, and sealed where they hold personal texts.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use linli_domain::{
-    Refusal,
-    bookings::State,
-    ids::BookingId,
-};
+use linli_domain::{Refusal, bookings::State, ids::BookingId};
 use linli_store::{
     Error,
     idempotency::{self, Begun, Request, Stored},

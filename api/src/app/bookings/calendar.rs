@@ -105,7 +105,8 @@ async fn places(app: &App, bookings: &[Booking]) -> Result<Places, Error> {
     let rooms: HashSet<_> = bookings.iter().map(|booking| booking.room_id.0).collect();
     let rooms = room::Entity::find().filter(room::Column::Id.is_in(rooms)).all(conn).await?;
     let facilities: HashSet<_> = bookings.iter().map(|booking| booking.facility_id.0).collect();
-    let facilities = facility::Entity::find().filter(facility::Column::Id.is_in(facilities)).all(conn).await?;
+    let facilities =
+        facility::Entity::find().filter(facility::Column::Id.is_in(facilities)).all(conn).await?;
     Ok((
         rooms.into_iter().map(|row| (row.id, row.name)).collect(),
         facilities.into_iter().map(|row| (row.id, row.name)).collect(),

@@ -42,7 +42,7 @@ use crate::App;
 pub use self::{
     create::create,
     decide::{approve, decline},
-    moves::{cancel, reschedule},
+    moves::{cancel, cancel_of_erased, reschedule},
     plan::Views,
 };
 
@@ -138,7 +138,9 @@ pub(crate) fn desk(app: &App) -> Desk<'_> {
 pub async fn find(app: &App, who: Who<'_>, scope: FamilyScope, id: BookingId) -> Result<Booking, Error> {
     let conn = app.db.read();
     match who {
-        Who::Staff(_, within) => Ok(bookings::find(conn, desk(app), within, id).await?.ok_or(Code::NotFound)?),
+        Who::Staff(_, within) => {
+            Ok(bookings::find(conn, desk(app), within, id).await?.ok_or(Code::NotFound)?)
+        }
         Who::Resident(me) => {
             let booking = bookings::any(conn, desk(app), id).await?.ok_or(Code::NotFound)?;
             let may = may_act_for(conn, me, booking.resident_id, scope).await?;

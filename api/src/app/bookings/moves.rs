@@ -4,13 +4,17 @@ use std::collections::HashSet;
 
 use linli_domain::{
     Code, Event,
-    bookings::{Approval, LateCancel, PartySize, Policy, State, message::BookingChange, quota, short_text},
+    bookings::{
+        Approval, CancelTerms, LateCancel, PartySize, Policy, State, message::BookingChange, quota,
+        short_text,
+    },
     consent::FamilyScope,
     ids::BookingId,
     inventory::Shortage,
 };
 use linli_store::{
     Error, Tx, audit,
+    idempotency::Request,
     inventory::{Answered, Order, Return},
     outbox,
     storage::{
@@ -18,6 +22,7 @@ use linli_store::{
         rooms,
     },
 };
+use serde_json::json;
 
 use super::{
     Ask, NewTime, Who, alternatives, answers, desk, entry, find,
@@ -43,6 +48,31 @@ pub async fn cancel(
     let late = matches!(moved.state, State::Cancelled { late: true, .. });
     let kept = if late { still_counting(app, &booking).await? } else { HashSet::new() };
     give_back(app, (who, "booking.cancel"), &booking, &moved, kept, ask).await
+}
+
+/// Gives back the rooms that erased residents would have come to; answers how many bookings.
+pub async fn cancel_of_erased(app: &App, limit: u64) -> Result<u64, Error> {
+    let left = bookings::any_live_of_erased(app.db.read(), desk(app), limit).await?;
+    for booking in &left {
+        let request = Request {
+            principal: "system:erasure".to_owned(),
+            key: booking.id.to_string(),
+            operation: "bookings.cancel_of_erased",
+            digest: String::new(),
+        };
+        let ask = Ask { request: &request, render: |_| json!({}) };
+        // Who goes is not held to the deadline: nobody will come, and the room should not stand empty.
+        let terms = CancelTerms { deadline: booking.starts_at, ..booking.terms() };
+        let who = Who::Resident(booking.resident_id);
+        let state = booking.state.cancel(who.cancelled_by(false), None, &terms, app.env.now())?;
+        let moved = Booking { state, version: booking.version + 1, ..booking.clone() };
+        match give_back(app, (who, "booking.cancel"), booking, &moved, HashSet::new(), ask).await {
+            // Staff were faster.
+            Err(Error::Refused(_)) => {}
+            done => drop(done?),
+        }
+    }
+    Ok(left.len() as u64)
 }
 
 /// Ends a booking as `moved` says and gives back what it holds, but for the quotas `kept`.
@@ -169,7 +199,11 @@ async fn decide(app: &App, who: Who<'_>, booking: &Booking, new: NewTime) -> Res
         starts_at,
         ends_at,
         cancel_until: stay.room.rules.cancel_deadline(starts_at),
-        late_cancel: if policy.late_cancel == LateCancel::Flagged { LateCancel::Flagged } else { booking.late_cancel },
+        late_cancel: if policy.late_cancel == LateCancel::Flagged {
+            LateCancel::Flagged
+        } else {
+            booking.late_cancel
+        },
         version: booking.version + 1,
         ..booking.clone()
     };

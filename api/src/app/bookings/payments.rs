@@ -12,9 +12,7 @@ use linli_store::{
     inventory::{Answered, Confirm},
     storage::bookings::{self, Booking, payment, presence},
 };
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::json;
 
 use super::{Ask, Who, answers, desk, entry, find};

@@ -8,7 +8,7 @@ use linli_domain::{
     Code, Refusal,
     bookings::{
         MAX_SLOTS, Policy, Times, join,
-        quota::{self, Holder, Rule, QuotaSubject},
+        quota::{self, Holder, QuotaSubject, Rule},
     },
     ids::{ResidentId, RoomId, SlotId},
     inventory::{Claim, Need, QuotaNeed, Shortage, Tag},
@@ -107,16 +107,12 @@ impl Stay {
     /// Whether one of its slots has nothing left, as SQL has it now.
     pub(super) async fn is_sold_out(&self, app: &App) -> Result<bool, Error> {
         let date = local_date(self.times.0);
-        let rows = rooms::slots(app.db.read(), self.room.id, date, date).await?;
+        let rows = rooms::slots(app.db.read(), self.room.id, date, date, app.env.now()).await?;
         Ok(rows.iter().any(|row| row.free <= 0 && self.slots.iter().any(|slot| slot.1.id.0 == row.id)))
     }
 
     /// How a shortage is told: by the slot, or by the rule that counts.
-    pub(super) fn refuse(
-        &self,
-        shortage: &Shortage,
-        now: DateTime<Utc>,
-    ) -> Refusal {
+    pub(super) fn refuse(&self, shortage: &Shortage, now: DateTime<Utc>) -> Refusal {
         match shortage {
             Shortage::SoldOut => Code::SlotTaken.into(),
             Shortage::Closed => Code::SlotClosed.into(),

@@ -129,12 +129,7 @@ pub async fn change(
 }
 
 /// Ends a rule in scope.
-pub async fn end(
-    app: &App,
-    by: (StaffId, &Scope),
-    id: QuotaRuleId,
-    version: i64,
-) -> Result<(), Error> {
+pub async fn end(app: &App, by: (StaffId, &Scope), id: QuotaRuleId, version: i64) -> Result<(), Error> {
     let now = app.env.now();
     write(app, by, ("quota_rules.end", "quota_rule.end"), id, version, &|row| row.ended_at = Some(now))
         .await
@@ -179,7 +174,9 @@ async fn place(tx: &Tx, scope: &Scope, over: QuotaOver, id: Uuid) -> Result<Stri
     let conn = tx.conn();
     let path = match over {
         QuotaOver::Room => rooms::find(conn, scope, RoomId(id)).await?.map(|room| room.org_path),
-        QuotaOver::Facility => facilities::find(conn, scope, FacilityId(id)).await?.map(|found| found.org_path),
+        QuotaOver::Facility => {
+            facilities::find(conn, scope, FacilityId(id)).await?.map(|found| found.org_path)
+        }
         QuotaOver::Organisation => return Ok(open_in_scope(conn, scope, OrganisationId(id)).await?.path),
         QuotaOver::ServiceArea => service_area::Entity::find_by_id(id)
             .filter(scope.condition(service_area::Column::OrgPath))

@@ -1,11 +1,11 @@
 //! Everything a resident's record holds, for the resident.
 
-use linli_domain::{ids::ResidentId, time::local};
+use linli_domain::{Vocabulary, bookings::State, ids::ResidentId, time::local};
 use linli_store::{
     Error,
     audit::{self, Actor},
     storage::{
-        bookings::booking,
+        bookings::{self as rows, calendar_feed, message},
         facilities::report,
         residents::{identity, merge},
         sessions::session,
@@ -15,7 +15,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};
 
 use super::{consents, family, favourites, lookup, open, profile};
-use crate::App;
+use crate::{App, app::bookings::desk};
 
 /// The record, opened, with everything that hangs on it.
 pub async fn export(app: &App, id: ResidentId) -> Result<Value, Error> {
@@ -77,32 +77,78 @@ pub async fn export(app: &App, id: ResidentId) -> Result<Value, Error> {
             "since": local(row.created_at).to_rfc3339(),
         })).collect::<Vec<_>>(),
         "bookings": bookings(app, id).await?,
+        "messages": messages(app, id).await?,
+        "calendar_feeds": calendar_feeds(app, id).await?,
         "reports": reports(app, id).await?,
         "activity": activity(app, id).await?,
         "merges": merges.iter().map(|row| json!({ "merged_at": local(row.merged_at).to_rfc3339() })).collect::<Vec<_>>(),
     }))
 }
 
+/// Those they come to, and those they made or ended for family.
 async fn bookings(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
-    let rows = booking::Entity::find()
-        .filter(booking::Column::ResidentId.eq(id.0))
-        .order_by_desc(booking::Column::StartsAt)
+    let rows = rows::any_touching(app.db.read(), desk(app), id).await?;
+    let told = rows.into_iter().map(|booking| {
+        let mine = booking.resident_id == id;
+        let (ended_at, reason) = match &booking.state {
+            State::Cancelled { at, reason, .. } | State::Declined { at, reason, .. } => {
+                (Some(*at), reason.as_deref())
+            }
+            State::Expired { at } => (Some(*at), None),
+            _ => (None, None),
+        };
+        json!({
+            "id": booking.id,
+            "for": if mine { "me" } else { "family" },
+            "room_id": booking.room_id,
+            "facility_id": booking.facility_id,
+            "channel": booking.channel.as_str(),
+            "party_size": booking.party_size,
+            // What family members wrote is told to the one who comes.
+            "purpose": booking.purpose.as_deref().filter(|_| mine),
+            "companions": if mine { booking.companions.as_slice() } else { &[] },
+            "starts_at": local(booking.starts_at).to_rfc3339(),
+            "ends_at": local(booking.ends_at).to_rfc3339(),
+            "price_fen": booking.price_fen,
+            "state": booking.state.as_str(),
+            "created_at": local(booking.created_at).to_rfc3339(),
+            "ended_at": ended_at.map(|at| local(at).to_rfc3339()),
+            "reason": reason.filter(|_| mine),
+        })
+    });
+    Ok(told.collect())
+}
+
+async fn messages(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
+    let rows = message::Entity::find()
+        .filter(message::Column::ResidentId.eq(id.0))
+        .order_by_desc(message::Column::CreatedAt)
         .all(app.db.read())
         .await?;
     let told = rows.into_iter().map(|row| {
         json!({
             "id": row.id,
-            "room_id": row.room_id,
-            "facility_id": row.facility_id,
-            "party_size": row.party_size,
-            "purpose": row.purpose,
-            "starts_at": local(row.starts_at).to_rfc3339(),
-            "ends_at": local(row.ends_at).to_rfc3339(),
-            "state": row.state,
+            "booking_id": row.booking_id,
+            "change": row.change,
+            "place": row.place,
             "created_at": local(row.created_at).to_rfc3339(),
-            "cancelled_at": row.cancelled_at.map(|at| local(at).to_rfc3339()),
-            "cancelled_by": row.cancelled_by_kind,
-            "cancel_reason": row.cancel_reason,
+            "read_at": row.read_at.map(|at| local(at).to_rfc3339()),
+        })
+    });
+    Ok(told.collect())
+}
+
+async fn calendar_feeds(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
+    let rows = calendar_feed::Entity::find()
+        .filter(calendar_feed::Column::ResidentId.eq(id.0))
+        .order_by_desc(calendar_feed::Column::CreatedAt)
+        .all(app.db.read())
+        .await?;
+    let told = rows.into_iter().map(|row| {
+        json!({
+            "id": row.id,
+            "created_at": local(row.created_at).to_rfc3339(),
+            "revoked_at": row.revoked_at.map(|at| local(at).to_rfc3339()),
         })
     });
     Ok(told.collect())

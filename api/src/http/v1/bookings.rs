@@ -63,10 +63,7 @@ pub struct Reschedule {
 
 impl From<Reschedule> for bookings::NewTime {
     fn from(body: Reschedule) -> Self {
-        Self {
-            room_id: body.room_id.map(RoomId),
-            slot_ids: body.slot_ids.into_iter().map(SlotId).collect(),
-        }
+        Self { room_id: body.room_id.map(RoomId), slot_ids: body.slot_ids.into_iter().map(SlotId).collect() }
     }
 }
 

@@ -63,10 +63,13 @@ pub async fn write_missing(
         let agent = unsent.booked_by_resident_id.filter(|agent| *agent != unsent.resident_id);
         rows.extend([Some(unsent.resident_id), agent].into_iter().flatten().map(|to| new(env, &unsent, to)));
     }
-    let once =
-        OnConflict::columns([message::Column::BookingId, message::Column::BookingVersion, message::Column::ResidentId])
-            .do_nothing()
-            .to_owned();
+    let once = OnConflict::columns([
+        message::Column::BookingId,
+        message::Column::BookingVersion,
+        message::Column::ResidentId,
+    ])
+    .do_nothing()
+    .to_owned();
     message::Entity::insert_many(rows).on_conflict(once).exec_without_returning(conn).await
 }
 

@@ -277,6 +277,21 @@ pub async fn list_own(
     with_slots(conn, desk, rows).await
 }
 
+/// Every booking that `resident` comes to, made or ended: for an export of what is kept of them.
+pub async fn any_touching(
+    conn: &impl ConnectionTrait,
+    desk: Desk<'_>,
+    resident: ResidentId,
+) -> Result<Vec<Booking>, Error> {
+    use booking::Column;
+    let names = Condition::any()
+        .add(Column::ResidentId.eq(resident.0))
+        .add(Column::BookedByResidentId.eq(resident.0))
+        .add(Column::EndedByResidentId.eq(resident.0));
+    let rows = booking::Entity::find().filter(names).order_by_desc(Column::StartsAt).all(conn).await?;
+    with_slots(conn, desk, rows).await
+}
+
 /// Which bookings of a room.
 #[derive(Clone, Copy, Debug)]
 pub enum Within {
@@ -389,9 +404,8 @@ pub async fn any_live_of_erased(
         .column(resident::Column::Id)
         .filter(resident::Column::ErasedAt.is_not_null())
         .filter(resident::Column::MergedIntoId.is_null());
-    let unlapsed = Condition::any()
-        .add(booking::Column::LapsesAt.is_null())
-        .add(booking::Column::LapsesAt.gt(now));
+    let unlapsed =
+        Condition::any().add(booking::Column::LapsesAt.is_null()).add(booking::Column::LapsesAt.gt(now));
     let rows = booking::Entity::find()
         .filter(booking::Column::State.is_in(LIVE))
         .filter(unlapsed)

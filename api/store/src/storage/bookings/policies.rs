@@ -6,7 +6,7 @@ use linli_domain::{
     access::Scope,
     bookings::{
         Approval, LateCancel, Policy,
-        quota::{MAX_RULES, QuotaMeasure, QuotaOver, Rule, QuotaSubject},
+        quota::{MAX_RULES, QuotaMeasure, QuotaOver, QuotaSubject, Rule},
     },
     ids::{QuotaRuleId, ResidentId, RoomId},
     inventory::Period,
@@ -63,7 +63,8 @@ pub async fn write_policy(
         let first = OnConflict::column(Column::RoomId).do_nothing().to_owned();
         Entity::insert(row).on_conflict(first).exec_without_returning(tx).await?
     } else {
-        let still = Entity::update_many().filter(Column::RoomId.eq(room.0)).filter(Column::Version.eq(version));
+        let still =
+            Entity::update_many().filter(Column::RoomId.eq(room.0)).filter(Column::Version.eq(version));
         still.set(ActiveModel { room_id: sea_orm::NotSet, ..row }).exec(tx).await?.rows_affected
     };
     if written == 1 { Ok(()) } else { Err(Code::PreconditionFailed.into()) }
@@ -97,8 +98,7 @@ pub async fn any_rules_of(conn: &impl ConnectionTrait, room: &Room) -> Result<Ve
              WHERE $3 LIKE organisation.path || '%'))) \
          ORDER BY id LIMIT $4";
     let most = i64::try_from(MAX_RULES).unwrap_or(i64::MAX);
-    let values =
-        [room.id.0.into(), room.facility_id.0.into(), room.org_path.clone().into(), most.into()];
+    let values = [room.id.0.into(), room.facility_id.0.into(), room.org_path.clone().into(), most.into()];
     let statement = Statement::from_sql_and_values(conn.get_database_backend(), SQL, values);
     let rows = quota_rule::Model::find_by_statement(statement).all(conn).await?;
     rows.into_iter().map(Rule::try_from).collect()

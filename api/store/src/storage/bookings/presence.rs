@@ -21,9 +21,10 @@ const QUARTER: Duration = Duration::minutes(15);
 /// that has not lapsed.
 pub async fn take(tx: &impl ConnectionTrait, env: &Env, booking: &Booking) -> Result<(), Error> {
     let lapses_at = booking.state.lapses_at(booking.starts_at);
-    let quarters: Vec<DateTime<Utc>> = std::iter::successors(Some(booking.starts_at), |at| Some(*at + QUARTER))
-        .take_while(|at| *at < booking.ends_at)
-        .collect();
+    let quarters: Vec<DateTime<Utc>> =
+        std::iter::successors(Some(booking.starts_at), |at| Some(*at + QUARTER))
+            .take_while(|at| *at < booking.ends_at)
+            .collect();
     let rows = quarters.iter().map(|starts_at| ActiveModel {
         resident_id: Set(booking.resident_id.0),
         starts_at: Set(*starts_at),

@@ -90,7 +90,18 @@ pub const HOLDINGS: &[Holding] = &[
     id("favourite", "resident_id", OnMerge::Moves(&["facility_id"]), OnErasure::Goes, Some("favourites")),
     id("facility_report", "resident_id", OnMerge::Moves(&[]), OnErasure::Unnamed, Some("reports")),
     id("booking", "resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("bookings")),
-    id("booking", "cancelled_by_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("bookings")),
+    id("booking", "booked_by_resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("bookings")),
+    id("booking", "ended_by_resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("bookings")),
+    // Told as the times of the bookings that take it.
+    id("booking_presence", "resident_id", OnMerge::Moves(&["starts_at"]), OnErasure::Goes, Some("bookings")),
+    id(
+        "message",
+        "resident_id",
+        OnMerge::Moves(&["booking_id", "booking_version"]),
+        OnErasure::Goes,
+        Some("messages"),
+    ),
+    id("calendar_feed", "resident_id", OnMerge::Moves(&[]), OnErasure::Goes, Some("calendar_feeds")),
     principal("claim", OnMerge::Moves(&[]), OnErasure::Stays),
     principal("idempotency", OnMerge::Moves(&["key"]), OnErasure::Goes),
     // What the audit says is sealed; it knows people by their ids alone.

@@ -1,8 +1,9 @@
 //! Bookings with a whole life: who booked for whom through which door, what it costs, when it lapses;
 //! a request that holds nothing has no claim yet; free texts are sealed.
 //!
-//! The table is built anew, because SQLite drops neither a foreign key nor a column in use. Purposes
-//! and reasons that lay open are not carried over: SQL has no key to seal them with.
+//! The table is built anew, because SQLite drops neither a foreign key nor a column in use; a program
+//! from before it cannot run beside it. Purposes and reasons that lay open stay readable in columns of
+//! their own: SQL has no key to seal them with, so the job `bookings.seal` does once servers run.
 
 use sea_orm_migration::{prelude::*, schema::*};
 
@@ -16,11 +17,13 @@ const STATES: &str =
 
 const COPY: &str = "INSERT INTO booking_anew (id, room_id, facility_id, org_path, resident_id, \
        booked_by_resident_id, channel, party_size, starts_at, ends_at, cancel_until, late_cancel, price_fen, \
-       state, ended_at, ended_by_resident_id, ended_by_staff_id, by_closure, late, created_at, version) \
+       state, ended_at, ended_by_resident_id, ended_by_staff_id, by_closure, late, created_at, version, \
+       purpose_open, reason_open) \
      SELECT id, room_id, facility_id, org_path, resident_id, resident_id, 'online', party_size, \
        starts_at, ends_at, cancel_until, 'refused', 0, state, cancelled_at, \
        CASE WHEN cancelled_by_kind = 'resident' THEN cancelled_by_id END, \
-       CASE WHEN cancelled_by_kind = 'staff' THEN cancelled_by_id END, FALSE, FALSE, created_at, version \
+       CASE WHEN cancelled_by_kind = 'staff' THEN cancelled_by_id END, FALSE, FALSE, created_at, version, \
+       purpose, cancel_reason \
      FROM booking";
 
 #[async_trait::async_trait]
@@ -46,6 +49,8 @@ impl MigrationTrait for Migration {
         for statement in [
             "CREATE INDEX booking_lapses_at ON booking (lapses_at) WHERE lapses_at IS NOT NULL",
             "CREATE INDEX booking_slot_slot_id ON booking_slot (slot_id)",
+            "CREATE INDEX booking_unsealed ON booking (id) \
+               WHERE purpose_open IS NOT NULL OR reason_open IS NOT NULL",
         ] {
             conn.execute_unprepared(statement).await?;
         }
@@ -66,6 +71,7 @@ fn bookings() -> TableCreateStatement {
         .col(text("channel"))
         .col(integer("party_size"))
         .col(blob_null("purpose_sealed"))
+        .col(text_null("purpose_open"))
         .col(blob_null("companions_sealed"))
         .col(timestamp_with_time_zone("starts_at"))
         .col(timestamp_with_time_zone("ends_at"))
@@ -81,6 +87,7 @@ fn bookings() -> TableCreateStatement {
         .col(boolean("by_closure"))
         .col(boolean("late"))
         .col(blob_null("reason_sealed"))
+        .col(text_null("reason_open"))
         .col(timestamp_with_time_zone("created_at"))
         .col(big_integer("version"))
         .foreign_key(&mut references("booking_room", "booking_anew", "room_id", "room"))

@@ -143,7 +143,7 @@ pub async fn create_part(
         match divided.await {
             Err(Error::Unavailable { what: BOOKED_MEANWHILE, .. }) => {}
             done => {
-                app.slots.invalidate_all();
+                app.bookings.slots.invalidate_all();
                 return done;
             }
         }

@@ -112,7 +112,17 @@ pub const PERIODS: &[Period] = &[
         column: "created_at",
         days: 365,
         only: "",
+        forgets: &[],
         why: "a resident may look up what they were told within the year",
+    },
+    Period {
+        table: "booking",
+        key: "id",
+        column: "ends_at",
+        days: 180,
+        only: "",
+        forgets: &["purpose_sealed", "purpose_open", "companions_sealed", "reason_sealed", "reason_open"],
+        why: "half a year on nobody asks what somebody came for and with whom; that there was a booking stays",
     },
     Period {
         table: "booking_change",
@@ -120,6 +130,7 @@ pub const PERIODS: &[Period] = &[
         column: "at",
         days: 365,
         only: "",
+        forgets: &[],
         why: "it is what messages are made of, and goes with them",
     },
     Period {
@@ -128,6 +139,7 @@ pub const PERIODS: &[Period] = &[
         column: "starts_at",
         days: 7,
         only: "",
+        forgets: &[],
         why: "where somebody was is nobody's business afterwards",
     },
     Period {
@@ -136,6 +148,7 @@ pub const PERIODS: &[Period] = &[
         column: "revoked_at",
         days: 30,
         only: "",
+        forgets: &[],
         why: "residents may ask about a feed they took back last month",
     },
 ];

@@ -40,9 +40,6 @@ const LEAK: &str = "13377665544";
 
 fn everyone() -> Vec<Planted> {
     const NOWHERE: &[&str] = &[];
-    const KEPT_48_H: &str = "column idempotency.answer";
-    let purpose = &["column booking.purpose", KEPT_48_H, "told to staff"];
-    let reason = &["column booking.cancel_reason", KEPT_48_H, "told to staff"];
     let report = &["column facility_report.text", "told to staff"];
     let reply = &["column facility_report.answer", "told to staff"];
     let mut all = vec![
@@ -50,8 +47,8 @@ fn everyone() -> Vec<Planted> {
             .or("pinyin", "ouyangjinxiu")
             .or("pinyin in words", "ouyang jinxiu"),
         Planted::new("staff name", CLERK_NAME, &["told to staff"]),
-        Planted::new("purpose", PURPOSE, purpose),
-        Planted::new("reason", REASON, reason),
+        Planted::new("purpose", PURPOSE, &["told to staff"]),
+        Planted::new("reason", REASON, &["told to staff"]),
         Planted::new("report", REPORT, report),
         Planted::new("reply", REPLY, reply),
         Planted::new("address of the client", ADDRESS, NOWHERE),

@@ -9,7 +9,7 @@ use linli_domain::{
     ids::{FacilityId, RoomId, SlotId},
     time::{local, local_date},
 };
-use linli_search::{Ask, Filter, Reach, Sort};
+use linli_search::{Ask, Filter, Reach, Sort, Weights};
 use linli_store::{
     Error,
     storage::rooms::{self, Room},
@@ -147,10 +147,13 @@ fn nearby(app: &App, facility: FacilityId) -> Vec<FacilityId> {
         reach: Some(Reach::Radius(WALK_M)),
         profile: linli_domain::geo::WalkProfile::Adult,
         filter: Filter { categories: facts.categories, ..Filter::default() },
+        then: None,
         sort: Sort::Distance,
+        weights: Weights::USUAL,
         facets: false,
         widen: false,
         after: None,
+        reading: None,
         limit: NEARBY + 1,
         open_at: now,
         now,

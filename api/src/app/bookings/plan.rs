@@ -95,13 +95,18 @@ impl Stay {
         })
     }
 
-    fn needs(&self, _booking: &Booking) -> impl Iterator<Item = (Tag, Need)> {
-        let stocks = self.slots.iter().flat_map(|planned| &planned.1.stocks);
-        stocks.map(|(tag, stock)| (tag.clone(), Need { stock: *stock, units: 1 }))
+    /// A shared slot counts seats, any other one is taken whole.
+    fn needs(&self, booking: &Booking) -> impl Iterator<Item = (Tag, Need)> {
+        self.slots.iter().flat_map(|planned| planned.1.needs(booking.party_size))
     }
 
-    fn shares(&self, _booking: &Booking) -> Vec<QuotaNeed> {
-        Vec::new()
+    /// What is kept back of shared slots for those who call or come.
+    fn shares(&self, booking: &Booking) -> impl Iterator<Item = QuotaNeed> {
+        let (reserved, units) = (self.terms.policy.reserved_units, u32::from(booking.party_size));
+        let shared = self.slots.iter().filter(|_| !booking.channel.by_staff());
+        shared.filter_map(move |slot| {
+            quota::online_share(slot.1.id, slot.1.seats?, reserved, units, slot.1.starts_at)
+        })
     }
 
     /// Whether one of its slots has nothing left, as SQL has it now.

@@ -21,6 +21,8 @@ pub enum Thing {
     Room,
     /// A booking.
     Booking,
+    /// A quota rule.
+    QuotaRule,
     /// An organisation.
     Organisation,
     /// A service area.
@@ -38,6 +40,7 @@ impl Thing {
             Self::Facility => ("facility", "org_path", Permission::FacilityRead),
             Self::Room => ("room", "org_path", Permission::RoomRead),
             Self::Booking => ("booking", "org_path", Permission::BookingRead),
+            Self::QuotaRule => ("quota_rule", "org_path", Permission::RoomRead),
             Self::Organisation => ("organisation", "path", Permission::OrganisationRead),
             Self::ServiceArea => ("service_area", "org_path", Permission::OrganisationRead),
             Self::Account => ("staff", "org_path", Permission::StaffRead),

@@ -24,7 +24,10 @@ use uuid::Uuid;
 use super::Tag;
 use crate::{
     App,
-    app::bookings::{quota_rules, settings},
+    app::{
+        bookings::{quota_rules, settings},
+        staff::sight::{Thing, judge},
+    },
     http::{
         Problem,
         auth::Staff,
@@ -155,7 +158,8 @@ impl BookingRules {
         staff: Staff<perm::RoomRead>,
         id: Path<Uuid>,
     ) -> Result<PolicyAnswer, Problem> {
-        let (policy, version) = settings::get(&app, &staff.scope, RoomId(id.0)).await?;
+        let found = settings::get(&app, &staff.scope, RoomId(id.0)).await;
+        let (policy, version) = judge(&app, &staff, (Thing::Room, id.0), found).await?;
         Ok(PolicyAnswer::Ok(Json(policy.into()), etag(version)))
     }
 
@@ -181,7 +185,8 @@ impl BookingRules {
             reserved_units: body.reserved_units,
         };
         let by = (staff.id, &staff.scope);
-        let (policy, version) = settings::replace(&app, by, RoomId(id.0), new, if_match.0.0).await?;
+        let done = settings::replace(&app, by, RoomId(id.0), new, if_match.0.0).await;
+        let (policy, version) = judge(&app, &staff, (Thing::Room, id.0), done).await?;
         Ok(PolicyAnswer::Ok(Json(policy.into()), etag(version)))
     }
 
@@ -228,7 +233,14 @@ impl BookingRules {
                 late_cancel_counts: body.late_cancel_counts,
             },
         };
-        let row = quota_rules::create(&app, (staff.id, &staff.scope), new).await?;
+        let over = match new.over {
+            QuotaOver::Room => Thing::Room,
+            QuotaOver::Facility => Thing::Facility,
+            QuotaOver::ServiceArea => Thing::ServiceArea,
+            QuotaOver::Organisation => Thing::Organisation,
+        };
+        let (id, done) = (new.over_id, quota_rules::create(&app, (staff.id, &staff.scope), new).await);
+        let row = judge(&app, &staff, (over, id), done).await?;
         let tag = etag(row.version);
         Ok(QuotaRuleMade::Created(Json(render(row)?), tag))
     }
@@ -248,7 +260,8 @@ impl BookingRules {
         let QuotaRuleChange { limit, name_zh, name_en, late_cancel_counts } = body.0;
         let change = quota_rules::RuleChange { name_zh, name_en, limit, late_cancel_counts };
         let by = (staff.id, &staff.scope);
-        let row = quota_rules::change(&app, by, QuotaRuleId(id.0), change, if_match.0.0).await?;
+        let done = quota_rules::change(&app, by, QuotaRuleId(id.0), change, if_match.0.0).await;
+        let row = judge(&app, &staff, (Thing::QuotaRule, id.0), done).await?;
         let tag = etag(row.version);
         Ok(QuotaRuleAnswer::Ok(Json(render(row)?), tag))
     }
@@ -262,7 +275,8 @@ impl BookingRules {
         id: Path<Uuid>,
         #[oai(name = "If-Match")] if_match: Header<IfMatch>,
     ) -> Result<Done, Problem> {
-        quota_rules::end(&app, (staff.id, &staff.scope), QuotaRuleId(id.0), if_match.0.0).await?;
+        let done = quota_rules::end(&app, (staff.id, &staff.scope), QuotaRuleId(id.0), if_match.0.0).await;
+        judge(&app, &staff, (Thing::QuotaRule, id.0), done).await?;
         Ok(Done::Done)
     }
 }

@@ -19,6 +19,7 @@ use crate::{
             payments::{self, Counter, Method, Receipt},
         },
         residents::lookup,
+        staff::sight::{Thing, judge},
     },
     http::{
         Problem,
@@ -137,7 +138,9 @@ impl Bookings {
             purpose: body.0.purpose,
             companions: body.0.companions.unwrap_or_default(),
         };
-        Ok(bookings::create(&app, &door, new, ask(&request)).await?.into())
+        let room = new.room_id;
+        let done = bookings::create(&app, &door, new, ask(&request)).await;
+        Ok(judge(&app, &staff, (Thing::Room, room.0), done).await?.into())
     }
 
     /// Shows a booking
@@ -148,7 +151,8 @@ impl Bookings {
         staff: Staff<perm::BookingRead>,
         id: Path<Uuid>,
     ) -> Result<Json<Booking>, Problem> {
-        let booking = bookings::find(&app, who(&staff), FamilyScope::See, BookingId(id.0)).await?;
+        let found = bookings::find(&app, who(&staff), FamilyScope::See, BookingId(id.0)).await;
+        let booking = judge(&app, &staff, (Thing::Booking, id.0), found).await?;
         Ok(Json(Booking::from(&booking)))
     }
 
@@ -163,8 +167,9 @@ impl Bookings {
         body: Json<StaffCancellation>,
     ) -> Result<Changed, Problem> {
         let request = key.record(format!("staff:{}", staff.id), "bookings.cancel");
-        let (id, why) = (BookingId(id.0), (body.0.reason, body.0.closure));
-        Ok(bookings::cancel(&app, who(&staff), id, why, ask(&request)).await?.into())
+        let why = (body.0.reason, body.0.closure);
+        let done = bookings::cancel(&app, who(&staff), BookingId(id.0), why, ask(&request)).await;
+        Ok(judge(&app, &staff, (Thing::Booking, id.0), done).await?.into())
     }
 
     /// Moves a booking to another time
@@ -178,8 +183,9 @@ impl Bookings {
         body: Json<Reschedule>,
     ) -> Result<Changed, Problem> {
         let request = key.record(format!("staff:{}", staff.id), "bookings.reschedule");
-        let (id, new) = (BookingId(id.0), body.0.into());
-        Ok(bookings::reschedule(&app, who(&staff), id, new, ask(&request)).await?.into())
+        let done =
+            bookings::reschedule(&app, who(&staff), BookingId(id.0), body.0.into(), ask(&request)).await;
+        Ok(judge(&app, &staff, (Thing::Booking, id.0), done).await?.into())
     }
 
     /// Approves a request
@@ -194,7 +200,8 @@ impl Bookings {
         #[oai(name = "Idempotency-Key")] key: Idempotent,
     ) -> Result<Changed, Problem> {
         let request = key.record(format!("staff:{}", staff.id), "bookings.approve");
-        Ok(bookings::approve(&app, who(&staff), BookingId(id.0), ask(&request)).await?.into())
+        let done = bookings::approve(&app, who(&staff), BookingId(id.0), ask(&request)).await;
+        Ok(judge(&app, &staff, (Thing::Booking, id.0), done).await?.into())
     }
 
     /// Declines a request
@@ -208,8 +215,8 @@ impl Bookings {
         body: Json<DeclineBooking>,
     ) -> Result<Changed, Problem> {
         let request = key.record(format!("staff:{}", staff.id), "bookings.decline");
-        let (id, reason) = (BookingId(id.0), body.0.reason);
-        Ok(bookings::decline(&app, who(&staff), id, reason, ask(&request)).await?.into())
+        let done = bookings::decline(&app, who(&staff), BookingId(id.0), body.0.reason, ask(&request)).await;
+        Ok(judge(&app, &staff, (Thing::Booking, id.0), done).await?.into())
     }
 
     /// Records what was paid at the counter
@@ -230,8 +237,9 @@ impl Bookings {
             PaymentMethod::Card => Method::Card,
         };
         let receipt = Receipt { method, amount_fen: body.0.amount_fen, received_by: staff.id };
-        let id = BookingId(id.0);
-        Ok(payments::receive(&app, &Counter, who(&staff), id, receipt, ask(&request)).await?.into())
+        let done =
+            payments::receive(&app, &Counter, who(&staff), BookingId(id.0), receipt, ask(&request)).await;
+        Ok(judge(&app, &staff, (Thing::Booking, id.0), done).await?.into())
     }
 
     /// Records that what was paid was given back
@@ -244,6 +252,7 @@ impl Bookings {
         #[oai(name = "Idempotency-Key")] key: Idempotent,
     ) -> Result<Changed, Problem> {
         let request = key.record(format!("staff:{}", staff.id), "bookings.refund");
-        Ok(payments::refund(&app, staff.id, who(&staff), BookingId(id.0), ask(&request)).await?.into())
+        let done = payments::refund(&app, staff.id, who(&staff), BookingId(id.0), ask(&request)).await;
+        Ok(judge(&app, &staff, (Thing::Booking, id.0), done).await?.into())
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     http::{
         Problem,
         auth::Staff,
+        idempotency::Idempotent,
         paging,
         stored::StoredJson,
         wire::{self, Room},

@@ -58,7 +58,6 @@ impl Messages {
     ///
     /// The latest first.
     #[oai(path = "/messages", method = "get", operation_id = "listMessages")]
-    #[expect(clippy::too_many_arguments, reason = "one for each parameter of the operation")]
     async fn list(
         &self,
         app: Data<&App>,

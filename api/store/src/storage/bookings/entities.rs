@@ -29,6 +29,8 @@ pub mod booking {
         pub party_size: i32,
         /// What for, sealed.
         pub purpose_sealed: Option<Vec<u8>>,
+        /// What for, as it lay open before such texts were sealed; until `bookings.seal` has come by.
+        pub purpose_open: Option<String>,
         /// The names of those who come along, a JSON list, sealed.
         pub companions_sealed: Option<Vec<u8>>,
         /// When the first slot starts.
@@ -59,6 +61,8 @@ pub mod booking {
         pub late: bool,
         /// Why it was cancelled or declined, sealed.
         pub reason_sealed: Option<Vec<u8>>,
+        /// Why, as it lay open; see `purpose_open`.
+        pub reason_open: Option<String>,
         /// When it was made.
         pub created_at: DateTimeUtc,
         /// Grows with every move.

@@ -8,6 +8,7 @@ pub mod messages;
 pub mod policies;
 pub mod presence;
 mod row;
+pub mod unsealed;
 
 use std::collections::HashMap;
 
@@ -382,10 +383,13 @@ async fn with_slots(
 /// Takes out what the resident wrote about their bookings; the bookings stay for the count.
 pub async fn forget_words(tx: &impl ConnectionTrait, resident: ResidentId) -> Result<(), DbErr> {
     let nothing = || Expr::value(None::<Vec<u8>>);
+    let no_text = || Expr::value(None::<String>);
     booking::Entity::update_many()
         .col_expr(booking::Column::PurposeSealed, nothing())
         .col_expr(booking::Column::CompanionsSealed, nothing())
         .col_expr(booking::Column::ReasonSealed, nothing())
+        .col_expr(booking::Column::PurposeOpen, no_text())
+        .col_expr(booking::Column::ReasonOpen, no_text())
         .filter(booking::Column::ResidentId.eq(resident.0))
         .exec(tx)
         .await?;

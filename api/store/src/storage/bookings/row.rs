@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use linli_domain::{
     Vocabulary,
     bookings::{CancelledBy, Channel, LateCancel, State},
-    ids::SlotId,
+    ids::{BookingId, SlotId},
 };
 use sea_orm::{NotSet, Set, prelude::Uuid};
 
@@ -24,16 +24,15 @@ pub(super) fn new(desk: Desk<'_>, booking: &Booking) -> Result<booking::ActiveMo
         names => Some(serde_json::json!(names).to_string()),
     };
     Ok(booking::ActiveModel {
-        room_id: Set(booking.room_id.0),
-        facility_id: Set(booking.facility_id.0),
-        org_path: Set(booking.org_path.clone()),
         resident_id: Set(booking.resident_id.0),
         booked_by_resident_id: Set(by_resident),
         booked_by_staff_id: Set(by_staff),
         channel: Set(booking.channel.as_str().to_owned()),
         party_size: Set(booking.party_size.into()),
-        purpose_sealed: Set(seal(desk, "purpose_sealed", booking, booking.purpose.as_deref())?),
-        companions_sealed: Set(seal(desk, "companions_sealed", booking, companions.as_deref())?),
+        purpose_open: Set(None),
+        reason_open: Set(None),
+        purpose_sealed: Set(seal(desk, "purpose_sealed", booking.id, booking.purpose.as_deref())?),
+        companions_sealed: Set(seal(desk, "companions_sealed", booking.id, companions.as_deref())?),
         late_cancel: Set(booking.late_cancel.as_str().to_owned()),
         price_fen: Set(fen(booking.price_fen)),
         created_at: Set(booking.created_at),
@@ -46,6 +45,9 @@ pub(super) fn new(desk: Desk<'_>, booking: &Booking) -> Result<booking::ActiveMo
 pub(super) fn moving(desk: Desk<'_>, booking: &Booking) -> Result<booking::ActiveModel, Error> {
     let ended = Ended::of(&booking.state);
     Ok(booking::ActiveModel {
+        room_id: Set(booking.room_id.0),
+        facility_id: Set(booking.facility_id.0),
+        org_path: Set(booking.org_path.clone()),
         starts_at: Set(booking.starts_at),
         ends_at: Set(booking.ends_at),
         cancel_until: Set(booking.cancel_until),
@@ -57,7 +59,7 @@ pub(super) fn moving(desk: Desk<'_>, booking: &Booking) -> Result<booking::Activ
         ended_by_staff_id: Set(ended.by_staff),
         by_closure: Set(ended.by_closure),
         late: Set(ended.late),
-        reason_sealed: Set(seal(desk, "reason_sealed", booking, ended.reason)?),
+        reason_sealed: Set(seal(desk, "reason_sealed", booking.id, ended.reason)?),
         version: Set(booking.version),
         id: NotSet,
         ..Default::default()
@@ -108,11 +110,13 @@ pub(super) fn read(desk: Desk<'_>, row: booking::Model, slots: Vec<SlotId>) -> R
         desk.vault.open_some(Place::new(TABLE, column, row.id), sealed.as_deref())
     };
     let purpose = open("purpose_sealed", &row.purpose_sealed)?.map(|text| text.to_string());
+    let purpose = purpose.or_else(|| row.purpose_open.clone());
     let companions = match open("companions_sealed", &row.companions_sealed)? {
         Some(names) => serde_json::from_str(&names).map_err(|_| defect())?,
         None => Vec::new(),
     };
     let reason = open("reason_sealed", &row.reason_sealed)?.map(|text| text.to_string());
+    let reason = reason.or_else(|| row.reason_open.clone());
     let state = state(&row, reason).ok_or_else(defect)?;
     let booked_by = match (row.booked_by_resident_id, row.booked_by_staff_id) {
         (Some(id), None) => BookedBy::Resident(id.into()),
@@ -164,13 +168,13 @@ fn state(row: &booking::Model, reason: Option<String>) -> Option<State> {
     })
 }
 
-fn seal(
+pub(super) fn seal(
     desk: Desk<'_>,
     column: &'static str,
-    booking: &Booking,
+    booking: BookingId,
     text: Option<&str>,
 ) -> Result<Option<Vec<u8>>, Error> {
-    let place = Place::new(TABLE, column, booking.id);
+    let place = Place::new(TABLE, column, booking);
     Ok(text.map(|text| desk.vault.seal(desk.env, place, text)).transpose()?)
 }
 

@@ -82,20 +82,15 @@ pub async fn create(
     request: &idempotency::Request,
     answer: &idempotency::Stored,
 ) -> Result<Begun, Error> {
-    app.db
-        .in_tx("rooms.create", |tx| async move {
-            if let Begun::Replay(stored) = idempotency::begin(&tx, &app.env, request, answer).await? {
-                return tx.commit(Begun::Replay(stored)).await;
-            }
-            // The facility's place is copied: it does not move before the end.
-            tree::hold(tx.conn()).await?;
-            let facility =
-                facilities::find(tx.conn(), scope, draft.facility_id).await?.ok_or(Code::NotFound)?;
-            let room = Room { org_path: facility.org_path, ..draft.clone() };
-            insert(app, &tx, Actor::Staff(staff), &room).await?;
-            tx.commit(Begun::Fresh).await
-        })
-        .await
+    idempotency::once(&app.db, &app.env, "rooms.create", request, answer, |tx| async move {
+        // The facility's place is copied: it does not move before the end.
+        tree::hold(tx.conn()).await?;
+        let facility = facilities::find(tx.conn(), scope, draft.facility_id).await?.ok_or(Code::NotFound)?;
+        let room = Room { org_path: facility.org_path, ..draft.clone() };
+        insert(app, &tx, Actor::Staff(staff), &room).await?;
+        Ok(tx)
+    })
+    .await
 }
 
 /// Makes a room where the caller has the right to: for seeding.
@@ -129,17 +124,15 @@ pub async fn create_part(
     }
     let part = &Room { org_path: whole.org_path.clone(), ..draft.clone() };
     for _ in 0..DIVIDE_TRIES {
-        let divided = app.db.in_tx("rooms.divide", |tx| async move {
-            if let Begun::Replay(stored) = idempotency::begin(&tx, &app.env, request, answer).await? {
-                return tx.commit(Begun::Replay(stored)).await;
-            }
-            tree::hold(tx.conn()).await?;
-            let cells = rooms::lock_cells(tx.conn(), whole.id, local_date(app.env.now())).await?;
-            let cells = cells.ok_or(Error::Unavailable { what: BOOKED_MEANWHILE, source: None })?;
-            insert(app, &tx, Actor::Staff(staff), part).await?;
-            rooms::divide(tx.conn(), &app.env, cells, part.id).await?;
-            tx.commit(Begun::Fresh).await
-        });
+        let divided =
+            idempotency::once(&app.db, &app.env, "rooms.divide", request, answer, |tx| async move {
+                tree::hold(tx.conn()).await?;
+                let cells = rooms::lock_cells(tx.conn(), whole.id, local_date(app.env.now())).await?;
+                let cells = cells.ok_or(Error::Unavailable { what: BOOKED_MEANWHILE, source: None })?;
+                insert(app, &tx, Actor::Staff(staff), part).await?;
+                rooms::divide(tx.conn(), &app.env, cells, part.id).await?;
+                Ok(tx)
+            });
         match divided.await {
             Err(Error::Unavailable { what: BOOKED_MEANWHILE, .. }) => {}
             done => {

@@ -14,7 +14,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-use crate::{Env, Error, Tx, error::is_lock_timeout};
+use crate::{Db, Env, Error, Tx, error::is_lock_timeout};
 
 /// How long an answer can be replayed.
 pub const KEPT: Duration = Duration::hours(48);
@@ -88,6 +88,31 @@ pub enum Begun {
     Fresh,
     /// It was done; answer this.
     Replay(Stored),
+}
+
+/// One transaction that has one effect: the record, then what `work` writes. Answers whether it was done
+/// now or before.
+pub async fn once<F, Fut>(
+    db: &Db,
+    env: &Env,
+    name: &'static str,
+    request: &Request,
+    answer: &Stored,
+    work: F,
+) -> Result<Begun, Error>
+where
+    F: Fn(Tx) -> Fut + Sync,
+    Fut: Future<Output = Result<Tx, Error>> + Send,
+{
+    let work = &work;
+    db.in_tx(name, |tx| async move {
+        if let Begun::Replay(stored) = begin(&tx, env, request, answer).await? {
+            return tx.commit(Begun::Replay(stored)).await;
+        }
+        let tx = work(tx).await?;
+        tx.commit(Begun::Fresh).await
+    })
+    .await
 }
 
 /// Opens the work with its record, answer included, so that the hot rows can come last.

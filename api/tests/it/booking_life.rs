@@ -21,12 +21,12 @@ use crate::{
     rig::{Rig, Server, both, send},
 };
 
-async fn policy(server: &Server, room: &Room, policy: Policy) {
+pub(crate) async fn policy(server: &Server, room: &Room, policy: Policy) {
     policies::write_policy(server.app.db.any_write(), &server.app.env, room.id, &policy, 0).await.unwrap();
 }
 
 /// At most `most` bookings an ISO week in any room of `facility`.
-async fn weekly(server: &Server, room: &Room, most: i32) {
+pub(crate) async fn weekly(server: &Server, room: &Room, most: i32) {
     let now = server.app.env.now();
     let words = (QuotaSubject::Resident, Period::IsoWeek, QuotaMeasure::Count, QuotaOver::Organisation);
     let row = quota_rule::ActiveModel {
@@ -49,17 +49,23 @@ async fn weekly(server: &Server, room: &Room, most: i32) {
     quota_rule::Entity::insert(row).exec_without_returning(server.app.db.any_write()).await.unwrap();
 }
 
-fn change(server: &Server, token: &str, key: &str, path: &str, body: &Value) -> reqwest::RequestBuilder {
+pub(crate) fn change(
+    server: &Server,
+    token: &str,
+    key: &str,
+    path: &str,
+    body: &Value,
+) -> reqwest::RequestBuilder {
     server.post(path, body).bearer_auth(token).header("Idempotency-Key", key)
 }
 
-async fn booked(server: &Server, token: &str, key: &str, body: &Value) -> Value {
+pub(crate) async fn booked(server: &Server, token: &str, key: &str, body: &Value) -> Value {
     let answer = send(book(server, token, key, body)).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.json
 }
 
-fn id(booking: &Value) -> &str {
+pub(crate) fn id(booking: &Value) -> &str {
     booking["id"].as_str().unwrap()
 }
 
@@ -100,7 +106,14 @@ both!(two_a_week_are_two_whatever_the_rush_and_one_given_back_is_one_more, async
     assert_eq!((count(&answers, 201), count(&answers, 409)), (2, 4));
     let refused = answers.iter().find(|answer| answer.status == 409).unwrap();
     refused.is_problem(409, "quota_exhausted");
-    assert_eq!(refused.json["detail"], "本周已用 2/2 次：每周两次");
+    let detail = refused.json["detail"].as_str().unwrap();
+    assert!(detail.starts_with("本周已用 2/2 次：每周两次（已约：3月3日星期二上午9:00、"), "{detail}");
+    let counted = refused.json["quota"]["bookings"].as_array().unwrap();
+    let mut counted: Vec<_> = counted.iter().map(|booking| booking["id"].clone()).collect();
+    counted.sort_by_key(Value::to_string);
+    let mut mine: Vec<_> = answers.iter().filter(|a| a.status == 201).map(|a| a.json["id"].clone()).collect();
+    mine.sort_by_key(Value::to_string);
+    assert_eq!(counted, mine, "the bookings that use it up are named");
     let one = answers.iter().find(|answer| answer.status == 201).unwrap();
     send(cancel(rig, &token, "c", id(&one.json))).await.ok();
     let requests = wishes.iter().enumerate().map(|(i, body)| book(rig, &token, &format!("l{i}"), body));
@@ -109,7 +122,7 @@ both!(two_a_week_are_two_whatever_the_rush_and_one_given_back_is_one_more, async
 });
 
 /// Another room of the same organisation.
-async fn first_like(server: &Server, first: &Room) -> Room {
+pub(crate) async fn first_like(server: &Server, first: &Room) -> Room {
     use linli::app::rooms::{self, NewRoom};
     let new = NewRoom {
         facility_id: first.facility_id,

@@ -15,10 +15,13 @@ use linli_store::{
     Env,
     audit::{self, Actor},
     inventory::divergence_of_claims,
-    storage::{bookings::booking, rooms::Room},
+    storage::{
+        bookings::booking,
+        rooms::{Room, slot},
+    },
 };
 use reqwest::RequestBuilder;
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -34,12 +37,19 @@ const PHONE: &str = "13800000001";
 /// The day after [`crate::rig::monday_morning`].
 const TUESDAY: &str = "2026-03-03";
 
-fn tomorrow(server: &Server) -> NaiveDate {
+pub(crate) fn tomorrow(server: &Server) -> NaiveDate {
     local_date(server.app.env.now()) + Days::new(1)
 }
 
 /// A room with a published day.
 pub(crate) async fn room(server: &Server, slots: &[(&str, &str)]) -> Room {
+    let room = bare_room(server, format!("/{}/", server.app.env.id::<Uuid>())).await;
+    publish(server, &room, slots).await;
+    room
+}
+
+/// A room at a place of the organisation tree, with nothing published.
+pub(crate) async fn bare_room(server: &Server, org_path: String) -> Room {
     let new = NewRoom {
         facility_id: server.app.env.id(),
         name: "多功能厅".to_owned(),
@@ -50,20 +60,28 @@ pub(crate) async fn room(server: &Server, slots: &[(&str, &str)]) -> Room {
         horizon_days: 14,
         cancel_until_minutes: 60,
     };
-    let org_path = format!("/{}/", server.app.env.id::<Uuid>());
-    let room = rooms::create_in(&server.app, Actor::System, org_path, new).await.unwrap();
-    publish(server, &room, slots).await;
-    room
+    rooms::create_in(&server.app, Actor::System, org_path, new).await.unwrap()
 }
 
 pub(crate) async fn publish(server: &Server, room: &Room, slots: &[(&str, &str)]) -> usize {
+    publish_on(server, room, tomorrow(server), slots).await
+}
+
+pub(crate) async fn publish_on(
+    server: &Server,
+    room: &Room,
+    date: NaiveDate,
+    slots: &[(&str, &str)],
+) -> usize {
     let template: Vec<_> = slots.iter().map(|(starts, ends)| Span::parse(starts, ends).unwrap()).collect();
-    let date = tomorrow(server);
     rooms::publish_day(&server.app, Actor::System, room, date, &template).await.unwrap().created
 }
 
 pub(crate) async fn slots(server: &Server, room: &Room) -> Vec<Value> {
-    let date = tomorrow(server);
+    slots_on(server, room, tomorrow(server)).await
+}
+
+pub(crate) async fn slots_on(server: &Server, room: &Room, date: NaiveDate) -> Vec<Value> {
     let path = format!("/v1/rooms/{}/slots?from={date}&to={date}", room.id);
     send(server.get(&path)).await.ok()["items"].as_array().unwrap().clone()
 }
@@ -112,7 +130,10 @@ pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
 pub(crate) async fn nothing_is_oversold(server: &Server) {
     assert_eq!(divergence_of_claims(server.app.db.read()).await.unwrap(), []);
     let live: Vec<_> = booking::Entity::find().all(server.app.db.read()).await.unwrap();
-    let live: Vec<_> = live.into_iter().filter(|row| row.state == "confirmed").collect();
+    let mut live: Vec<_> = live.into_iter().filter(|row| row.state == "confirmed").collect();
+    let shared = slot::Entity::find().filter(slot::Column::Seats.is_not_null());
+    let shared = shared.all(server.app.db.read()).await.unwrap();
+    live.retain(|row| !shared.iter().any(|slot| slot.room_id == row.room_id));
     for (i, a) in live.iter().enumerate() {
         for b in &live[i + 1..] {
             let apart = a.room_id != b.room_id || a.ends_at <= b.starts_at || b.ends_at <= a.starts_at;

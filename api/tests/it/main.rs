@@ -14,7 +14,9 @@ mod private_redis;
 mod process;
 mod rig;
 
+mod booking_doors;
 mod booking_life;
+mod booking_refusals;
 mod bookings;
 mod commands;
 mod demo;

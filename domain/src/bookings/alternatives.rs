@@ -4,8 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::Times;
 use crate::{
+    Code, Refusal,
     ids::{RoomId, SlotId},
+    inventory::Period,
     time::{local_date, local_minute},
+    vocabulary::Vocabulary,
 };
 
 /// How many are offered.
@@ -22,6 +25,52 @@ pub struct Offer {
     pub starts_at: DateTime<Utc>,
     /// When it ends, not included.
     pub ends_at: DateTime<Utc>,
+    /// How many people it still takes.
+    pub takes: u32,
+}
+
+/// What another offer must be like to help somebody who was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Helps {
+    /// Any other slot does.
+    Any,
+    /// Only one at another time: where they are is the trouble.
+    AnotherTime,
+    /// Only one in another window of the quota that is used up.
+    AnotherWindow(Period),
+}
+
+impl Helps {
+    /// What would help against `refusal`; `None` when another slot would not.
+    pub fn against(refusal: &Refusal) -> Option<Self> {
+        match refusal.code {
+            Code::SlotTaken
+            | Code::SlotClosed
+            | Code::SlotPast
+            | Code::SlotTooSoon
+            | Code::SlotTooFarAhead
+            | Code::SlotsNotContiguous
+            | Code::OnlineShareFull
+            | Code::PartyTooLarge => Some(Self::Any),
+            Code::AlreadyElsewhere => Some(Self::AnotherTime),
+            Code::QuotaExhausted => {
+                let period = refusal.extra.get("quota")?.get("period")?.as_str()?;
+                Some(Self::AnotherWindow(Period::parse(period)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether `offer` helps somebody who wanted `times`.
+    pub fn with(self, offer: &Offer, times: Times) -> bool {
+        match self {
+            Self::Any => true,
+            Self::AnotherTime => offer.ends_at <= times.0 || times.1 <= offer.starts_at,
+            Self::AnotherWindow(period) => {
+                period.window(local_date(offer.starts_at)) != period.window(local_date(times.0))
+            }
+        }
+    }
 }
 
 /// Why an offer is close to what was wanted.
@@ -88,6 +137,7 @@ mod tests {
             slot: Uuid::from_u128(slot).into(),
             starts_at: instant(date, hour * 60),
             ends_at: instant(date, hour * 60 + 60),
+            takes: 10,
         }
     }
 
@@ -110,6 +160,24 @@ mod tests {
             offer(1, 3, 9, 6),
         ];
         assert_eq!(chosen(&offers), [("same_room", 2), ("nearby", 3), ("another_day", 6)]);
+    }
+
+    #[test]
+    fn only_what_helps_is_offered() {
+        let wanted = offer(1, 0, 9, 0);
+        let times = (wanted.starts_at, wanted.ends_at);
+        let helps = |helps: Helps, offer: Offer| helps.with(&offer, times);
+        assert!(helps(Helps::Any, offer(2, 0, 9, 1)));
+        assert!(!helps(Helps::AnotherTime, offer(2, 0, 9, 1)), "still in two places");
+        assert!(helps(Helps::AnotherTime, offer(2, 0, 10, 1)));
+        // The third of March 2026 is a Tuesday.
+        assert!(!helps(Helps::AnotherWindow(Period::IsoWeek), offer(1, 5, 9, 1)));
+        assert!(helps(Helps::AnotherWindow(Period::IsoWeek), offer(1, 6, 9, 1)));
+        assert_eq!(Helps::against(&Code::SlotTaken.into()), Some(Helps::Any));
+        assert_eq!(Helps::against(&Code::FamilyConsentMissing.into()), None);
+        let quota = serde_json::json!({ "period": "month" });
+        let used_up = Refusal::new(Code::QuotaExhausted).with_extra("quota", quota);
+        assert_eq!(Helps::against(&used_up), Some(Helps::AnotherWindow(Period::Month)));
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn yuan(fen: u32) -> String {
 }
 
 /// `3月3日星期二上午9:00到10:30`
-fn when_zh(starts_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>) -> String {
+pub(super) fn when_zh(starts_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>) -> String {
     let starts = local(starts_at);
     let day = match starts.weekday() {
         Weekday::Mon => "一",
@@ -147,7 +147,7 @@ fn when_zh(starts_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>) -> String {
     text
 }
 
-fn when_en(starts_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>) -> String {
+pub(super) fn when_en(starts_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>) -> String {
     let starts = local(starts_at).format("%a %-d %b, %H:%M");
     match ends_at.map(local) {
         Some(ends) => format!("{starts} to {}", ends.format("%H:%M")),

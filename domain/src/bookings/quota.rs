@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Times;
+use super::{Times, message};
 use crate::{
     Code, Refusal,
     ids::{HouseholdId, QuotaRuleId, ResidentId, SlotId},
@@ -77,7 +77,8 @@ pub struct Holder {
 }
 
 impl Rule {
-    fn key(&self, holder: Holder) -> String {
+    /// The counter of `holder`.
+    pub fn key(&self, holder: Holder) -> String {
         let (kind, id) = match (self.subject, holder.household) {
             (QuotaSubject::Resident, _) => ("resident", holder.resident.0),
             (QuotaSubject::Household, Some(household)) => ("household", household.0),
@@ -96,7 +97,7 @@ impl Rule {
     }
 
     /// The window that a booking at `times` counts in: that of the local date it starts on.
-    fn window(&self, starts_at: DateTime<Utc>) -> String {
+    pub fn window(&self, starts_at: DateTime<Utc>) -> String {
         self.period.window(local_date(starts_at))
     }
 }
@@ -156,6 +157,22 @@ pub fn refuse(rules: &[Rule], key: &str, used: u32, times: Times, now: DateTime<
         None => Code::QuotaExhausted.into(),
     }
 }
+
+/// Says in a refusal which bookings use the quota up, when they start: as far as the caller may know them.
+#[must_use]
+pub fn name_bookings(refusal: Refusal, starts: &[DateTime<Utc>]) -> Refusal {
+    let Some((zh, en)) = refusal.detail.clone().filter(|_| !starts.is_empty()) else { return refusal };
+    let told = starts.iter().take(MOST_NAMED);
+    let (in_zh, in_en): (Vec<_>, Vec<_>) =
+        told.map(|at| (message::when_zh(*at, None), message::when_en(*at, None))).unzip();
+    refusal.with_detail(
+        format!("{zh}（已约：{}）", in_zh.join("、")),
+        format!("{en} (booked: {})", in_en.join("; ")),
+    )
+}
+
+/// How many bookings a sentence names.
+const MOST_NAMED: usize = 4;
 
 /// The rule whose counter `key` names; `None` for a counter that is no rule's.
 pub fn rule_of(key: &str) -> Option<&str> {
@@ -253,6 +270,13 @@ mod tests {
         assert_eq!(zh, "本周已用 2/2 次：多功能厅每周两次");
         assert_eq!(en, "2 of 2 used this week: hall, twice a week");
         assert_eq!(refusal.extra["quota"]["window"], "2026-W10");
+        let named = name_bookings(refusal.clone(), &[wanted.0, wanted.1]);
+        let (zh, en) = named.detail.unwrap();
+        let (both_zh, both_en) =
+            ("3月3日星期二上午9:00、3月3日星期二上午10:00", "Tue 3 Mar, 09:00; Tue 3 Mar, 10:00");
+        assert_eq!(zh, format!("本周已用 2/2 次：多功能厅每周两次（已约：{both_zh}）"));
+        assert_eq!(en, format!("2 of 2 used this week: hall, twice a week (booked: {both_en})"));
+        assert_eq!(name_bookings(refusal.clone(), &[]), refusal);
         let minutes = rule(Period::Day, QuotaMeasure::Minutes, 120);
         let (zh, en) = explain(&minutes, 90, wanted, now);
         assert_eq!(zh, "当天已用 90/120 分钟：多功能厅每周两次；这次要 60 分钟");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chrono::Days;
 use linli_domain::{
-    Code, Refusal,
-    bookings::alternatives::{Offer, choose},
+    Refusal,
+    bookings::alternatives::{Helps, Offer, choose},
     ids::{FacilityId, RoomId, SlotId},
     time::{local, local_date},
 };
@@ -44,10 +44,10 @@ pub(super) async fn add(
     slots: &[SlotId],
     party_size: i64,
 ) -> Refusal {
-    let (Some(first), true) = (slots.first(), another_helps(refusal.code)) else { return refusal };
+    let (Some(first), Some(helps)) = (slots.first(), Helps::against(&refusal)) else { return refusal };
     let party_size = u16::try_from(party_size).unwrap_or(1);
-    let look_up = nearest(app, room, slots, party_size);
-    match app.bookings.nearest.try_get_with((room, *first, party_size), look_up).await {
+    let look_up = nearest(app, room, slots, party_size, helps);
+    match app.bookings.nearest.try_get_with((room, *first, party_size, helps), look_up).await {
         Ok(nearest) => refusal.with_extra("alternatives", nearest.to_vec()),
         Err(error) => {
             tracing::debug!(error = &*error as &dyn std::error::Error, "no alternatives could be looked up");
@@ -56,31 +56,23 @@ pub(super) async fn add(
     }
 }
 
-const fn another_helps(code: Code) -> bool {
-    matches!(
-        code,
-        Code::SlotTaken
-            | Code::SlotClosed
-            | Code::SlotPast
-            | Code::SlotTooSoon
-            | Code::SlotTooFarAhead
-            | Code::AlreadyElsewhere
-            | Code::OnlineShareFull
-            | Code::PartyTooLarge
-    )
-}
-
-async fn nearest(app: &App, room: RoomId, slots: &[SlotId], party_size: u16) -> Result<Nearest, Error> {
-    let stay = plan::stay(app, room, slots).await?;
-    let mut free = vec![free_in(app, stay.room.clone()).await?];
-    for other in others(app, &stay.room, party_size).await? {
+async fn nearest(
+    app: &App,
+    room: RoomId,
+    slots: &[SlotId],
+    party_size: u16,
+    helps: Helps,
+) -> Result<Nearest, Error> {
+    let (room, times) = plan::wanted(app, room, slots).await?;
+    let mut free = vec![free_in(app, room.clone()).await?];
+    for other in others(app, &room, party_size).await? {
         free.push(free_in(app, other).await?);
     }
-    let wanted = stay.slot_ids();
-    let fits = |room: &Room| room.rules.max_party_size >= party_size;
-    let offers = free.iter().filter(|free| fits(&free.0)).flat_map(|free| &free.1);
-    let offers = offers.filter(|offer| !wanted.contains(&offer.slot)).cloned().collect();
-    let chosen = choose(room, stay.times, offers).into_iter().filter_map(|(kind, offer)| {
+    let offers = free.iter().flat_map(|free| &free.1).filter(|offer| {
+        offer.takes >= party_size.into() && !slots.contains(&offer.slot) && helps.with(offer, times)
+    });
+    let offers = offers.cloned().collect();
+    let chosen = choose(room.id, times, offers).into_iter().filter_map(|(kind, offer)| {
         let (room, _) = &**free.iter().find(|free| free.0.id == offer.room)?;
         Some(json!({
             "kind": kind.as_str(),
@@ -102,6 +94,7 @@ async fn free_in(app: &App, room: Room) -> Result<Free, Error> {
         let now = app.env.now();
         let from = local_date(now);
         let rows = rooms::slots(app.db.read(), id, from, from + Days::new(DAYS), now).await?;
+        let most = u32::from(room.rules.max_party_size);
         let bookable = rows
             .into_iter()
             .filter(|row| row.free > 0 && room.rules.check_start(row.starts_at, now).is_ok())
@@ -110,6 +103,10 @@ async fn free_in(app: &App, room: Room) -> Result<Free, Error> {
                 slot: row.id.into(),
                 starts_at: row.starts_at,
                 ends_at: row.ends_at,
+                takes: match row.seats {
+                    Some(_) => u32::try_from(row.free).unwrap_or(0).min(most),
+                    None => most,
+                },
             });
         let offers = bookable.collect();
         Ok(Arc::new((room, offers)))

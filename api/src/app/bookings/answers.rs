@@ -67,16 +67,9 @@ where
     F: Fn(linli_store::Tx) -> Fut + Sync,
     Fut: Future<Output = Result<linli_store::Tx, Error>> + Send,
 {
-    let (stored, work) = (&stored, &work);
-    let answered = app
-        .db
-        .in_tx(name, |tx| async move {
-            if let Begun::Replay(stored) = idempotency::begin(&tx, &app.env, request, stored).await? {
-                return tx.commit(Answered { stored, replayed: true }).await;
-            }
-            let tx = work(tx).await?;
-            tx.commit(Answered { stored: stored.clone(), replayed: false }).await
-        })
-        .await?;
+    let answered = match idempotency::once(&app.db, &app.env, name, request, &stored, work).await? {
+        Begun::Fresh => Answered { stored, replayed: false },
+        Begun::Replay(stored) => Answered { stored, replayed: true },
+    };
     open(app, answered)
 }

@@ -9,6 +9,7 @@ use linli_domain::{
 };
 use linli_store::{
     Error, Tx, audit,
+    idempotency::Stored,
     inventory::{Answered, Order},
     outbox,
     storage::bookings::{self, Booking, presence},
@@ -38,7 +39,7 @@ async fn attempt(app: &App, door: &Door<'_>, new: NewBooking, ask: Ask<'_>) -> R
         decided => decided?,
     };
     let stored = answers::store(app, ask, 201, &booking)?;
-    let (booking, stay) = (&booking, &stay);
+    let booking = &booking;
     if !booking.state.holds() {
         return answers::write(app, "bookings.request", ask.request, stored, move |tx| async move {
             let tx = write_new(app, tx, door, booking).await?;
@@ -47,12 +48,26 @@ async fn attempt(app: &App, door: &Door<'_>, new: NewBooking, ask: Ask<'_>) -> R
         })
         .await;
     }
+    let done = claim(app, door, (booking, &stay), ask, &stored).await;
+    match plan::anew(app, &stay, &done).await? {
+        Some(fresh) => claim(app, door, (booking, &fresh), ask, &stored).await,
+        None => done,
+    }
+}
+
+async fn claim(
+    app: &App,
+    door: &Door<'_>,
+    (booking, stay): (&Booking, &Stay),
+    ask: Ask<'_>,
+    stored: &Stored,
+) -> Result<Answered, Error> {
     let holder = plan::holder(app, booking.resident_id, &stay.terms).await?;
     let order = Order {
         name: "bookings.create",
         claim: &stay.claim(booking, ask.request, holder)?,
         request: ask.request,
-        answer: &stored,
+        answer: stored,
         events: &[Event::BookingChanged(booking.id)],
         refusal: &|shortage: &Shortage| stay.refuse(shortage, app.env.now()),
     };
@@ -65,7 +80,9 @@ async fn attempt(app: &App, door: &Door<'_>, new: NewBooking, ask: Ask<'_>) -> R
             }
             Ok(tx)
         })
-        .await?;
+        .await;
+    let whose = (door.who, booking.resident_id);
+    let answered = plan::name_bookings(app, whose, (stay, holder), answered).await?;
     answers::open(app, answered)
 }
 

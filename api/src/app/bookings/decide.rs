@@ -11,11 +11,15 @@ use linli_domain::{
 };
 use linli_store::{
     Error, Tx, audit,
+    idempotency::Stored,
     inventory::{Answered, Confirm, Order},
     storage::bookings::{self, Booking, presence},
 };
 
-use super::{Ask, Who, answers, desk, entry, find, moves, plan};
+use super::{
+    Ask, Who, answers, desk, entry, find, moves,
+    plan::{self, Stay},
+};
 use crate::App;
 
 /// Staff say yes. A request that held nothing takes the room now, or learns that another has it.
@@ -28,8 +32,22 @@ pub async fn approve(app: &App, who: Who<'_>, id: BookingId, ask: Ask<'_>) -> Re
         Ok(state) => Booking { state, version: booking.version + 1, ..booking.clone() },
     };
     let stored = answers::store(app, ask, 200, &moved)?;
-    let events = [Event::BookingChanged(id)];
-    let (booking, moved, stay) = (&booking, &moved, &stay);
+    let done = say_yes(app, who, (&booking, &moved), &stay, ask, &stored).await;
+    match plan::anew(app, &stay, &done).await? {
+        Some(fresh) => say_yes(app, who, (&booking, &moved), &fresh, ask, &stored).await,
+        None => done,
+    }
+}
+
+async fn say_yes(
+    app: &App,
+    who: Who<'_>,
+    (booking, moved): (&Booking, &Booking),
+    stay: &Stay,
+    ask: Ask<'_>,
+    answer: &Stored,
+) -> Result<Answered, Error> {
+    let events = [Event::BookingChanged(booking.id)];
     let write = move |tx: Tx| async move {
         bookings::write(tx.conn(), desk(app), moved, moved.state.news()).await?;
         if booking.state.holds() {
@@ -40,33 +58,28 @@ pub async fn approve(app: &App, who: Who<'_>, id: BookingId, ask: Ask<'_>) -> Re
         audit::record(tx.conn(), &app.env, entry(who.actor(), "booking.approve", moved)).await?;
         Ok(tx)
     };
+    let request = ask.request;
     if booking.state.holds() && moved.state == State::Confirmed {
-        let (claim, gone) = (id.into(), Code::BookingExpired);
-        let order = Confirm {
-            name: "bookings.approve",
-            claim,
-            request: ask.request,
-            answer: &stored,
-            events: &events,
-            gone,
-        };
+        let (claim, gone) = (booking.id.into(), Code::BookingExpired);
+        let order = Confirm { name: "bookings.approve", claim, request, answer, events: &events, gone };
         return answers::open(app, app.inventory.confirm(&app.db, &app.env, &order, write).await?);
     }
     let holder = plan::holder(app, booking.resident_id, &stay.terms).await?;
     let order = Order {
         name: "bookings.approve",
-        claim: &stay.claim(moved, ask.request, holder)?,
-        request: ask.request,
-        answer: &stored,
+        claim: &stay.claim(moved, request, holder)?,
+        request,
+        answer,
         events: &events,
         refusal: &|shortage: &Shortage| stay.refuse(shortage, app.env.now()),
     };
     let answered = match booking.state.holds() {
         // Kept on, until it is paid for.
-        true => app.inventory.swap(&app.db, &app.env, &order, write).await?,
-        false => app.inventory.claim(&app.db, &app.env, &order, write).await?,
+        true => app.inventory.swap(&app.db, &app.env, &order, write).await,
+        false => app.inventory.claim(&app.db, &app.env, &order, write).await,
     };
-    answers::open(app, answered)
+    let whose = (who, booking.resident_id);
+    answers::open(app, plan::name_bookings(app, whose, (stay, holder), answered).await?)
 }
 
 /// Staff say no; what was held is free again.

@@ -14,7 +14,7 @@ use linli_domain::{
 };
 use linli_store::{
     Error, Tx, audit,
-    idempotency::Request,
+    idempotency::{Request, Stored},
     inventory::{Answered, Order, Return},
     outbox,
     storage::{
@@ -149,14 +149,27 @@ async fn attempt(
         decided => decided?,
     };
     let stored = answers::store(app, ask, 200, &moved)?;
-    let (moved, stay) = (&moved, &stay);
-    let holder = plan::holder(app, booking.resident_id, &stay.terms).await?;
+    let done = swap(app, who, (&moved, &stay), ask, &stored).await;
+    match plan::anew(app, &stay, &done).await? {
+        Some(fresh) => swap(app, who, (&moved, &fresh), ask, &stored).await,
+        None => done,
+    }
+}
+
+async fn swap(
+    app: &App,
+    who: Who<'_>,
+    (moved, stay): (&Booking, &Stay),
+    ask: Ask<'_>,
+    stored: &Stored,
+) -> Result<Answered, Error> {
+    let holder = plan::holder(app, moved.resident_id, &stay.terms).await?;
     let order = Order {
         name: "bookings.reschedule",
         claim: &stay.claim(moved, ask.request, holder)?,
         request: ask.request,
-        answer: &stored,
-        events: &[Event::BookingChanged(booking.id)],
+        answer: stored,
+        events: &[Event::BookingChanged(moved.id)],
         refusal: &|shortage: &Shortage| stay.refuse(shortage, app.env.now()),
     };
     let answered = app
@@ -170,7 +183,8 @@ async fn attempt(
             audit::record(tx.conn(), &app.env, entry(who.actor(), "booking.reschedule", moved)).await?;
             Ok(tx)
         })
-        .await?;
+        .await;
+    let answered = plan::name_bookings(app, (who, moved.resident_id), (stay, holder), answered).await?;
     answers::open(app, answered)
 }
 

@@ -1,30 +1,39 @@
 //! What a booking is judged on, looked up at most a second ago: slots, rooms, policies, quota rules.
 //! Only the stocks and counters decide what is free.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use linli_domain::{
     Code, Refusal,
     bookings::{
-        MAX_SLOTS, Policy, Times, join,
+        MAX_SLOTS, Policy, Times,
+        alternatives::Helps,
+        join,
         quota::{self, Holder, QuotaSubject, Rule},
     },
-    ids::{ResidentId, RoomId, SlotId},
+    consent::FamilyScope,
+    ids::{ResidentId, RoomId, SlotId, StockId},
     inventory::{Claim, Need, QuotaNeed, Shortage, Tag},
-    time::local_date,
+    time::{local, local_date},
 };
 use linli_store::{
     Error,
     idempotency::Request,
     storage::{
-        bookings::{Booking, policies},
+        bookings::{self, Booking, policies},
+        residents::may_act_for,
         rooms::{self, Room, SlotPlan},
     },
 };
 use moka::future::Cache;
+use serde_json::{Value, json};
 
-use super::alternatives::{Free, Nearest};
+use super::{
+    Who,
+    alternatives::{Free, Nearest},
+    desk,
+};
 use crate::App;
 
 /// A slot with the room it is in.
@@ -48,7 +57,7 @@ pub struct Views {
     /// What is free by room.
     pub free: Cache<RoomId, Free>,
     /// What is offered instead of a slot.
-    pub nearest: Cache<(RoomId, SlotId, u16), Nearest>,
+    pub nearest: Cache<(RoomId, SlotId, u16, Helps), Nearest>,
 }
 
 /// How old a view may be.
@@ -116,6 +125,10 @@ impl Stay {
         Ok(rows.iter().any(|row| row.free <= 0 && self.slots.iter().any(|slot| slot.1.id.0 == row.id)))
     }
 
+    fn stocks(&self) -> BTreeSet<StockId> {
+        self.slots.iter().flat_map(|planned| &planned.1.stocks).map(|(_, stock)| *stock).collect()
+    }
+
     /// How a shortage is told: by the slot, or by the rule that counts.
     pub(super) fn refuse(&self, shortage: &Shortage, now: DateTime<Utc>) -> Refusal {
         match shortage {
@@ -145,6 +158,80 @@ pub(super) async fn stay(app: &App, room: RoomId, slots: &[SlotId]) -> Result<St
     let terms = terms(app, &room).await?;
     Ok(Stay { room, slots: planned, times, terms })
 }
+
+/// The stay as the tables have it now, if `done` was refused as closed and was planned before its room was
+/// divided: what it took then is closed, and the same slots may still be free.
+pub(super) async fn anew<T>(app: &App, stay: &Stay, done: &Result<T, Error>) -> Result<Option<Stay>, Error> {
+    let closed = |said: &Refusal| said.code == Code::SlotClosed;
+    if !done.as_ref().err().and_then(Error::refusal).is_some_and(closed) {
+        return Ok(None);
+    }
+    for planned in &stay.slots {
+        app.bookings.slots.invalidate(&(stay.room.id, planned.1.id)).await;
+    }
+    let fresh = self::stay(app, stay.room.id, &stay.slot_ids()).await?;
+    Ok((fresh.stocks() != stay.stocks()).then_some(fresh))
+}
+
+/// What somebody wanted, also when it makes no stay: the room, and when.
+pub(super) async fn wanted(app: &App, room: RoomId, slots: &[SlotId]) -> Result<(Room, Times), Error> {
+    if let Ok(stay) = stay(app, room, slots).await {
+        return Ok((stay.room, stay.times));
+    }
+    let first = slots.first().ok_or_else(unknown_slot)?;
+    let planned = look_up_slot(app, room, *first).await?.ok_or_else(unknown_slot)?;
+    Ok((planned.0.clone(), (planned.1.starts_at, planned.1.ends_at)))
+}
+
+/// Adds to a refusal which bookings use the quota up, as far as `who` may see them.
+pub(super) async fn name_bookings<T>(
+    app: &App,
+    (who, resident): (Who<'_>, ResidentId),
+    (stay, holder): (&Stay, Holder),
+    done: Result<T, Error>,
+) -> Result<T, Error> {
+    let Err(Error::Refused(refusal)) = done else { return done };
+    let id = refusal.extra.get("quota").and_then(|quota| quota.get("rule_id"));
+    let rule = stay.terms.rules.iter().find(|rule| id.is_some_and(|id| *id == json!(rule.id)));
+    let Some(rule) = rule else { return Err(refusal.into()) };
+    let counter = (rule.key(holder), rule.window(stay.times.0));
+    let counted =
+        bookings::any_counting(app.db.read(), desk(app), (&counter.0, &counter.1), MOST_TOLD).await?;
+    let sees_family = match who {
+        Who::Resident(me) => may_act_for(app.db.read(), me, resident, FamilyScope::See).await?,
+        Who::Staff(..) => false,
+    };
+    let told: Vec<_> = counted
+        .into_iter()
+        .filter(|booking| match who {
+            Who::Resident(me) => {
+                booking.resident_id == me || (sees_family && booking.resident_id == resident)
+            }
+            Who::Staff(_, scope) => scope.covers(&booking.org_path),
+        })
+        .collect();
+    let starts: Vec<_> = told.iter().map(|booking| booking.starts_at).collect();
+    let list: Vec<_> = told
+        .iter()
+        .map(|booking| {
+            json!({
+                "id": booking.id,
+                "room_id": booking.room_id,
+                "starts_at": local(booking.starts_at).to_rfc3339(),
+                "ends_at": local(booking.ends_at).to_rfc3339(),
+                "state": booking.state.as_str(),
+            })
+        })
+        .collect();
+    let mut refusal = quota::name_bookings(refusal, &starts);
+    if let Some(Value::Object(quota)) = refusal.extra.get_mut("quota") {
+        quota.insert("bookings".to_owned(), list.into());
+    }
+    Err(refusal.into())
+}
+
+/// Bookings that a refusal lists.
+const MOST_TOLD: u64 = 20;
 
 /// Whom a booking counts for. The household is asked only where a rule counts by it.
 pub(super) async fn holder(app: &App, resident: ResidentId, terms: &Terms) -> Result<Holder, Error> {

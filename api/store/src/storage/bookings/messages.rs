@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use linli_domain::{
     Code,
+    consent::FamilyScope,
     ids::{BookingId, MessageId, ResidentId},
 };
 use sea_orm::{
@@ -13,7 +14,7 @@ use sea_orm::{
 };
 
 use super::message;
-use crate::{Env, Error};
+use crate::{Env, Error, storage::residents::may_act_for};
 
 /// A place in the inbox.
 pub type Place = (DateTime<Utc>, MessageId);
@@ -60,7 +61,7 @@ pub async fn write_missing(
     let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
     let mut rows = Vec::new();
     for unsent in Unsent::find_by_statement(statement).all(conn).await? {
-        let agent = unsent.booked_by_resident_id.filter(|agent| *agent != unsent.resident_id);
+        let agent = agent_of(conn, &unsent).await?;
         rows.extend([Some(unsent.resident_id), agent].into_iter().flatten().map(|to| new(env, &unsent, to)));
     }
     let once = OnConflict::columns([
@@ -71,6 +72,20 @@ pub async fn write_missing(
     .do_nothing()
     .to_owned();
     message::Entity::insert_many(rows).on_conflict(once).exec_without_returning(conn).await
+}
+
+/// The family member who booked, as long as the one who comes lets them: who took it back is not reported on.
+async fn agent_of(conn: &impl ConnectionTrait, unsent: &Unsent) -> Result<Option<Uuid>, DbErr> {
+    let resident = unsent.resident_id;
+    let Some(agent) = unsent.booked_by_resident_id.filter(|agent| *agent != resident) else {
+        return Ok(None);
+    };
+    for scope in [FamilyScope::Book, FamilyScope::See] {
+        if may_act_for(conn, agent.into(), resident.into(), scope).await? {
+            return Ok(Some(agent));
+        }
+    }
+    Ok(None)
 }
 
 fn new(env: &Env, unsent: &Unsent, to: Uuid) -> message::ActiveModel {

@@ -25,7 +25,7 @@ use sea_orm::{
 };
 
 use super::{residents::resident, rooms::slot};
-use crate::{Env, Error, ScopeCondition, Vault};
+use crate::{Env, Error, ScopeCondition, Vault, inventory::claim_quota};
 
 pub use self::entities::{
     booking, booking_change, booking_policy, booking_presence, booking_slot, calendar_feed, message, payment,
@@ -290,6 +290,29 @@ pub async fn any_touching(
         .add(Column::BookedByResidentId.eq(resident.0))
         .add(Column::EndedByResidentId.eq(resident.0));
     let rows = booking::Entity::find().filter(names).order_by_desc(Column::StartsAt).all(conn).await?;
+    with_slots(conn, desk, rows).await
+}
+
+/// The bookings that one counter of a quota holds in `window`, by start.
+pub async fn any_counting(
+    conn: &impl ConnectionTrait,
+    desk: Desk<'_>,
+    (key, window): (&str, &str),
+    limit: u64,
+) -> Result<Vec<Booking>, Error> {
+    let counted = claim_quota::Entity::find()
+        .select_only()
+        .column(claim_quota::Column::ClaimId)
+        .filter(claim_quota::Column::Key.eq(key))
+        .filter(claim_quota::Column::Window.eq(window))
+        .into_query();
+    let rows = booking::Entity::find()
+        .filter(booking::Column::Id.in_subquery(counted))
+        .order_by_asc(booking::Column::StartsAt)
+        .order_by_asc(booking::Column::Id)
+        .limit(limit)
+        .all(conn)
+        .await?;
     with_slots(conn, desk, rows).await
 }
 

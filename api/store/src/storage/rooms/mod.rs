@@ -106,6 +106,8 @@ pub struct SlotRow {
     pub starts_at: DateTimeUtc,
     /// When it ends, not included.
     pub ends_at: DateTimeUtc,
+    /// How many people share it, if it is not for one party alone.
+    pub seats: Option<i32>,
     /// Units free: what the scarcest of its cells has.
     pub free: i32,
 }
@@ -120,7 +122,7 @@ pub async fn slots(
     to: NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<Vec<SlotRow>, DbErr> {
-    const SQL: &str = "SELECT slot.id, slot.starts_at, slot.ends_at, MIN(CASE WHEN stock.open \
+    const SQL: &str = "SELECT slot.id, slot.starts_at, slot.ends_at, slot.seats, MIN(CASE WHEN stock.open \
            THEN stock.capacity - stock.used + COALESCE(lapsed.units, 0) ELSE 0 END) AS free \
          FROM slot JOIN slot_cell ON slot_cell.slot_id = slot.id JOIN stock ON stock.id = slot_cell.stock_id \
          LEFT JOIN (SELECT claim_stock.stock_id, CAST(SUM(claim_stock.units) AS integer) AS units \
@@ -128,7 +130,7 @@ pub async fn slots(
            WHERE claim.ended_at IS NULL AND claim.expires_at <= $4 GROUP BY claim_stock.stock_id) lapsed \
            ON lapsed.stock_id = stock.id \
          WHERE slot.room_id = $1 AND slot.on_date >= $2 AND slot.on_date <= $3 \
-         GROUP BY slot.id, slot.starts_at, slot.ends_at ORDER BY slot.starts_at, slot.ends_at";
+         GROUP BY slot.id, slot.starts_at, slot.ends_at, slot.seats ORDER BY slot.starts_at, slot.ends_at";
     let values: [sea_orm::Value; 4] = [room.0.into(), from.into(), to.into(), now.into()];
     let statement = Statement::from_sql_and_values(conn.get_database_backend(), SQL, values);
     SlotRow::find_by_statement(statement).all(conn).await

@@ -287,10 +287,17 @@ impl<'a> Judge<'a> {
         }
         // Nobody was ever told of these; the last answer at least should have.
         for (kept, made) in unclaimed.iter().filter(|(kept, _)| kept.live) {
-            let last = by_key[&(made.client, made.key.as_str())].iter().max_by_key(|call| call.began);
+            let calls = &by_key[&(made.client, made.key.as_str())];
+            let last = calls.iter().max_by_key(|call| call.began);
             if let Some(last) = last.filter(|last| is_final_refusal(&last.outcome)) {
+                let tries: Vec<_> = calls
+                    .iter()
+                    .map(|call| {
+                        format!("{}-{} ms {:?}", call.began / 1_000, call.ended / 1_000, call.outcome)
+                    })
+                    .collect();
                 let evidence =
-                    format!("key {} of {} made {}: {:?}", last.key, last.client, kept.id, last.outcome);
+                    format!("key {} of {} made {}: {}", last.key, last.client, kept.id, tries.join(", "));
                 self.find(Kind::RetryRefused, evidence);
             }
         }

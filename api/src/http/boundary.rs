@@ -4,12 +4,14 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures_util::FutureExt;
 use linli_domain::Code;
+use linli_store::arrival::Arrival;
 use poem::{
     Endpoint, IntoResponse, Request, Response,
     http::{HeaderName, HeaderValue, Method, header},
 };
 
 use super::{
+    listener,
     operations::Operations,
     problem::{self, Language, Problem},
 };
@@ -62,7 +64,9 @@ impl<E: Endpoint> Endpoint for Bounded<E> {
             operations.find(&method, request.uri().path()).map_or("none", |operation| operation.id.as_str());
         request.set_data(RequestId(Arc::clone(&id)));
 
-        let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+        let arrival = Arrival { since: started, hung_up: listener::hung_up(&request) };
+        let served = arrival.serve(self.inner.call(request));
+        let outcome = AssertUnwindSafe(served).catch_unwind().await;
         let mut response = match outcome {
             Ok(Ok(output)) => output.into_response(),
             Ok(Err(error)) => match problem::of_error(error) {

@@ -5,17 +5,23 @@
 //!   as activity. Bodies have their own deadline in `limits`.
 //! * Connections are counted; past the limit new ones wait in the kernel's queue.
 //! * A failing `accept` (no file descriptors) pauses instead of spinning.
+//! * A handler runs to its end also when its client hangs up; whoever must know asks [`hung_up`].
 
 use std::{
+    collections::HashMap,
     io::{Error, ErrorKind, IoSlice, Result},
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
 
 use poem::{
+    Addr, Request,
     http::uri::Scheme,
     listener::Acceptor,
     web::{LocalAddr, RemoteAddr},
@@ -29,6 +35,26 @@ use tokio::{
 
 /// Pause after a failed `accept`.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Both ends of a connection.
+type Ends = (SocketAddr, SocketAddr);
+
+/// The open connections, and which of them their clients have closed. A request knows nothing of its
+/// connection but the two addresses.
+static OPEN: LazyLock<Mutex<HashMap<Ends, Arc<AtomicBool>>>> = LazyLock::new(Mutex::default);
+
+fn open() -> MutexGuard<'static, HashMap<Ends, Arc<AtomicBool>>> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What becomes true when the client of this request hangs up.
+pub fn hung_up(request: &Request) -> Arc<AtomicBool> {
+    match (&request.local_addr().0, &request.remote_addr().0) {
+        (Addr::SocketAddr(here), Addr::SocketAddr(there)) => open().get(&(*here, *there)).cloned(),
+        _ => None,
+    }
+    .unwrap_or_default()
+}
 
 /// A listener whose connections are guarded.
 pub struct GuardedListener {
@@ -66,7 +92,8 @@ impl Acceptor for GuardedListener {
                 Ok((stream, peer)) => {
                     // Answers are small and complete; waiting to fill a packet only delays them.
                     let _ = stream.set_nodelay(true);
-                    let stream = GuardedStream::new(stream, self.head_deadline, place);
+                    let ends = (self.address, peer);
+                    let stream = GuardedStream::new(stream, ends, self.head_deadline, place);
                     return Ok((
                         stream,
                         LocalAddr(self.address.into()),
@@ -142,17 +169,32 @@ pub struct GuardedStream {
     head: Head,
     head_deadline: Duration,
     timer: Pin<Box<Sleep>>,
+    ends: Ends,
+    hung_up: Arc<AtomicBool>,
     _place: OwnedSemaphorePermit,
 }
 
 impl GuardedStream {
-    fn new(stream: TcpStream, head_deadline: Duration, place: OwnedSemaphorePermit) -> Self {
+    fn new(stream: TcpStream, ends: Ends, head_deadline: Duration, place: OwnedSemaphorePermit) -> Self {
         let timer = Box::pin(tokio::time::sleep(head_deadline));
-        Self { stream, head: Head::Idle, head_deadline, timer, _place: place }
+        let hung_up = Arc::<AtomicBool>::default();
+        open().insert(ends, Arc::clone(&hung_up));
+        Self { stream, head: Head::Idle, head_deadline, timer, ends, hung_up, _place: place }
     }
 
     fn reading(&self) -> bool {
         matches!(self.head, Head::Blank | Head::Reading { .. })
+    }
+}
+
+impl Drop for GuardedStream {
+    fn drop(&mut self) {
+        self.hung_up.store(true, Ordering::Relaxed);
+        let mut open = open();
+        // The next connection may have the same ends already.
+        if open.get(&self.ends).is_some_and(|hung_up| Arc::ptr_eq(hung_up, &self.hung_up)) {
+            open.remove(&self.ends);
+        }
     }
 }
 
@@ -166,6 +208,9 @@ impl AsyncRead for GuardedStream {
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = read {
             let bytes = &buf.filled()[before..];
+            if bytes.is_empty() && buf.remaining() > 0 {
+                this.hung_up.store(true, Ordering::Relaxed);
+            }
             if this.head == Head::Idle && !bytes.is_empty() {
                 this.timer.as_mut().reset(Instant::now() + this.head_deadline);
             }
@@ -264,5 +309,35 @@ mod tests {
         stream.read_to_end(&mut seen).await.unwrap();
         assert!(seen.ends_with(b"ok"));
         slow_body.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_handler_learns_that_its_client_has_hung_up() {
+        let deadline = Duration::from_secs(5);
+        let listener = GuardedListener::bind("127.0.0.1:0".parse().unwrap(), 10, deadline).await.unwrap();
+        let address = listener.address();
+        let (tell, mut told) = tokio::sync::mpsc::channel(2);
+        let handler = poem::endpoint::make(move |request| {
+            let (hung_up, tell) = (hung_up(&request), tell.clone());
+            async move {
+                for _ in 0..100 {
+                    if hung_up.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                let _ = tell.send(hung_up.load(Ordering::Relaxed)).await;
+                Ok::<_, poem::Error>("")
+            }
+        });
+        let server = tokio::spawn(poem::Server::new_with_acceptor(listener).run(handler));
+        for hangs_up in [true, false] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            let listening = (!hangs_up).then_some(client);
+            assert_eq!(told.recv().await, Some(hangs_up));
+            drop(listening);
+        }
+        server.abort();
     }
 }

@@ -173,6 +173,27 @@ pub async fn find(conn: &impl ConnectionTrait, request: &Request) -> Result<Opti
     Ok(Some(Stored { status: u16::try_from(row.status).unwrap_or(200), answer: row.answer }))
 }
 
+/// Whether `request` had its effect, told when no transaction of it is under way any more.
+///
+/// It waits for such a one as a retry does, and like a retry may be told that it takes too long.
+pub async fn had_effect(db: &Db, env: &Env, request: &Request) -> Result<bool, Error> {
+    let none = &Stored { status: 200, answer: Json::Null };
+    let found = db
+        .in_tx("idempotency.had_effect", |tx| async move {
+            match begin(&tx, env, request, none).await? {
+                Begun::Replay(_) => tx.commit(()).await,
+                // Refused, so that the record just made is undone.
+                Begun::Fresh => Err(Code::NotFound.into()),
+            }
+        })
+        .await;
+    match found {
+        Ok(()) => Ok(true),
+        Err(Error::Refused(refusal)) if refusal.code == Code::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Deletes a batch of expired records; returns how many.
 pub async fn sweep(conn: &impl ConnectionTrait, env: &Env) -> Result<u64, DbErr> {
     Ok(Entity::delete_many().filter(Column::ExpiresAt.lt(env.now())).exec(conn).await?.rows_affected)

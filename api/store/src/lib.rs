@@ -7,6 +7,7 @@
 //!
 //! Invariant: SQL is the truth; whatever else holds state (gate, index, snapshot) can be rebuilt from it.
 
+pub mod arrival;
 pub mod audit;
 pub mod audit_seal;
 pub mod db;

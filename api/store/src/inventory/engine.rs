@@ -3,21 +3,21 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use linli_domain::{
     Code, Event, Refusal,
     ids::{ClaimId, StockId},
-    inventory::{Claim, KeyDigest, Need, Shortage, Stock, Tag},
+    inventory::{Claim, Need, Shortage, Stock, Tag},
 };
-use tokio::runtime::Handle;
 
 use super::{
     changes::{Changes, Guard, Short},
     claims::{self, Held},
-    gate::{Gate, Health, Lapses, Outcome, Refused, Settled, Verdict},
+    gate::{Asking, Gate, Health, Lapses, Outcome, Refused, Settled, Verdict},
+    holds::Holds,
     lapse,
     queue::Queue,
     sold_out::{REPEATED, SoldOut},
@@ -25,7 +25,7 @@ use super::{
     upkeep::Loads,
 };
 use crate::{
-    Db, Env, Error, Tx, failpoint,
+    Db, Env, Error, Tx, arrival, failpoint,
     idempotency::{self, Begun, Request, Stored},
     outbox,
 };
@@ -183,30 +183,28 @@ impl Inventory {
         F: Fn(Tx) -> Fut + Sync,
         Fut: Future<Output = Result<Tx, Error>> + Send,
     {
-        let digest = order.claim.digest;
-        let refused = |shortage| Error::from((order.refusal)(&shortage));
-        if let Some(shortage) = self.sold_out.refuses(digest, asked, env.now()) {
+        let asking = &Asking::new(order.claim.digest, env, self.sold_out.repeated());
+        if let Some(refused) = self.sold_out.refuses(asking, asked) {
             metrics::counter!("linli_inventory_refused_total", "by" => "cache").increment(1);
-            return Err(refused(shortage));
+            return replay_or_refuse(db, order, &refused).await;
         }
-        let holds = match self.reserve(db, env, digest, asked).await {
+        let mut holds = match self.reserve(db, env, asking, asked).await {
             Ok(holds) => holds,
-            Err(Refused { shortage, partial: false, .. }) => return Err(refused(shortage)),
-            Err(Refused { shortage, .. }) => {
-                return match idempotency::find(db.read(), order.request).await? {
-                    Some(stored) => Ok(Answered { stored, replayed: true }),
-                    None => Err(refused(shortage)),
-                };
-            }
+            Err(refused) => return replay_or_refuse(db, order, &refused).await,
         };
         let _turn = self.queue.enter().await?;
         // Whoever waited without a hold may have been overtaken by the answer.
         if holds.is_empty()
-            && let Some(shortage) = self.sold_out.refuses(digest, asked, env.now())
+            && let Some(refused) = self.sold_out.refuses(asking, asked)
         {
-            return Err(refused(shortage));
+            return replay_or_refuse(db, order, &refused).await;
         }
         failpoint::hit("claim.reserved").await;
+        if arrival::hung_up() {
+            // A retry may have been refused meanwhile; what nobody waits for is not made.
+            return Err(Refusal::new(Code::Unavailable).retry_after(1).into());
+        }
+        holds.ask_sql(db, env, order.request);
         let written = self.write_past_lapsed(db, env, order, &rows, mode, &holds).await;
         match written {
             Ok(Written::Claimed(done)) => {
@@ -220,7 +218,11 @@ impl Inventory {
                 Ok(Answered { stored, replayed: true })
             }
             Err(error) => {
-                holds.void().await;
+                // A refusal undid everything. After any other error the commit may have come through:
+                // dropped, the holds find out.
+                if error.refusal().is_some() {
+                    holds.void().await;
+                }
                 Err(error)
             }
         }
@@ -253,7 +255,7 @@ impl Inventory {
                 }
             }
             metrics::counter!("linli_inventory_refused_total", "by" => "sql").increment(1);
-            self.refused_by_sql(db, env, order.claim, &short, holds).await;
+            self.refused_by_sql(db, env, &short, holds).await;
             return written;
         }
     }
@@ -315,13 +317,13 @@ impl Inventory {
     }
 
     /// Asks the gate tag by tag, in their order; a refusal lets go of what was held.
-    async fn reserve(&self, db: &Db, env: &Env, digest: KeyDigest, asked: &Asked) -> Result<Holds, Refused> {
-        let mut holds = Holds { gate: Arc::clone(&self.gate), digest, tags: Vec::new() };
+    async fn reserve(&self, db: &Db, env: &Env, asking: &Asking, asked: &Asked) -> Result<Holds, Refused> {
+        let mut holds = Holds::new(&self.gate, asking.digest);
         for (tag, needs) in asked {
-            match self.ask(db, env, tag, digest, needs).await {
-                Verdict::Granted => holds.tags.push(tag.clone()),
+            match self.ask(db, env, tag, asking, needs).await {
+                Verdict::Granted => holds.add(tag, needs),
                 // The answer is in SQL, whatever the other tags would say.
-                Verdict::Known => break,
+                Verdict::Known => return Ok(holds),
                 Verdict::Lapsed | Verdict::Cold | Verdict::Unavailable => {}
                 Verdict::Refused(refused) => {
                     metrics::counter!("linli_inventory_refused_total", "by" => "gate").increment(1);
@@ -334,14 +336,26 @@ impl Inventory {
         Ok(holds)
     }
 
-    async fn ask(&self, db: &Db, env: &Env, tag: &Tag, digest: KeyDigest, needs: &[Need]) -> Verdict {
-        match self.gate.reserve(tag, digest, needs, env.now()).await {
+    /// Asks the gate, a silent one twice. Meanwhile every cache stops repeating what it said before, so
+    /// that none contradicts what SQL gives.
+    async fn ask(&self, db: &Db, env: &Env, tag: &Tag, asking: &Asking, needs: &[Need]) -> Verdict {
+        match self.ask_or_load(db, env, tag, asking, needs).await {
+            Verdict::Cold | Verdict::Unavailable if self.gate.health() != Health::Open => {
+                tokio::time::sleep(asking.repeated).await;
+                self.ask_or_load(db, env, tag, asking, needs).await
+            }
+            verdict => verdict,
+        }
+    }
+
+    async fn ask_or_load(&self, db: &Db, env: &Env, tag: &Tag, asking: &Asking, needs: &[Need]) -> Verdict {
+        match self.gate.reserve(tag, asking, needs).await {
             Verdict::Cold => {
                 // One loads, the others wait for it; whoever comes too late finds it loaded.
                 let Some(_load) = self.loads.enter(tag).await else { return Verdict::Cold };
-                match self.gate.reserve(tag, digest, needs, env.now()).await {
+                match self.gate.reserve(tag, asking, needs).await {
                     Verdict::Cold if self.load(db, env, tag).await.is_ok() => {
-                        self.gate.reserve(tag, digest, needs, env.now()).await
+                        self.gate.reserve(tag, asking, needs).await
                     }
                     verdict => verdict,
                 }
@@ -350,7 +364,7 @@ impl Inventory {
         }
     }
 
-    async fn settle(&self, claim: &Claim, mut holds: Holds, done: &Done) {
+    async fn settle(&self, claim: &Claim, holds: Holds, done: &Done) {
         for held in &done.gone {
             self.let_go(held, &done.stocks, done.lapses.as_ref()).await;
         }
@@ -367,7 +381,7 @@ impl Inventory {
             let settled: Vec<_> = settled.collect();
             self.gate.settle(tag, claim.digest, Outcome::Committed, &settled).await;
         }
-        holds.tags.clear();
+        holds.settled();
     }
 
     /// Tells cache and gate that a claim does not hold what it held.
@@ -395,17 +409,16 @@ impl Inventory {
     }
 
     /// SQL said no: the cache repeats it, and a gate that had said yes is not believed any more.
-    async fn refused_by_sql(&self, db: &Db, env: &Env, claim: &Claim, short: &Short, holds: &Holds) {
+    async fn refused_by_sql(&self, db: &Db, env: &Env, short: &Short, holds: &Holds) {
         // A quota is not the gate's knowledge.
         let Some(stock) = short.stock else { return };
-        for tag in &holds.tags {
+        for tag in holds.tags() {
             self.gate.forget(tag).await;
         }
-        if short.shortage == Shortage::Closed
-            || self.sold_out.refuses(claim.digest, claim.needs_by_tag(), env.now()).is_some()
-        {
+        if short.shortage == Shortage::Closed {
             return;
         }
+        let until = Instant::now() + self.sold_out.repeated();
         let Ok(states) = states::of_ids(db.read(), env, &[stock]).await else { return };
         let Some(state) = states.into_values().flatten().next() else { return };
         self.sold_out.remember(Refused {
@@ -413,43 +426,20 @@ impl Inventory {
             shortage: short.shortage.clone(),
             free: state.stock.free(),
             lapses_at: state.lapses_at,
+            until,
             known: state.live.into_iter().chain(state.past).collect(),
-            partial: false,
+            // Nothing keeps what comes free from being given elsewhere meanwhile.
+            partial: true,
         });
     }
 }
 
-/// Holds of a claim that is under way. Whoever drops them gives them back, also when the client
-/// hangs up in the middle; a process that dies leaves them to their expiry.
-struct Holds {
-    gate: Arc<dyn Gate>,
-    digest: KeyDigest,
-    tags: Vec<Tag>,
-}
-
-impl Holds {
-    fn is_empty(&self) -> bool {
-        self.tags.is_empty()
+/// Tells a refusal; first looks for the answer of an earlier try where only its record can tell.
+async fn replay_or_refuse(db: &Db, order: &Order<'_>, refused: &Refused) -> Result<Answered, Error> {
+    if refused.partial
+        && let Some(stored) = idempotency::find(db.read(), order.request).await?
+    {
+        return Ok(Answered { stored, replayed: true });
     }
-
-    async fn void(mut self) {
-        for tag in std::mem::take(&mut self.tags) {
-            self.gate.settle(&tag, self.digest, Outcome::Void, &[]).await;
-        }
-    }
-}
-
-impl Drop for Holds {
-    fn drop(&mut self) {
-        if self.tags.is_empty() {
-            return;
-        }
-        let rest =
-            Self { gate: Arc::clone(&self.gate), digest: self.digest, tags: std::mem::take(&mut self.tags) };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(rest.void())),
-            // Without a runtime nobody can tell the gate: the expiry does.
-            Err(_) => std::mem::forget(rest),
-        }
-    }
+    Err((order.refusal)(&refused.shortage).into())
 }

@@ -19,6 +19,7 @@ mod claims;
 mod engine;
 mod entities;
 pub mod gate;
+mod holds;
 mod lapse;
 mod queue;
 mod release;

@@ -1,6 +1,8 @@
 //! The sold-out cache: repeats a refusal for a moment without leaving the process.
 //!
-//! Never past `lapses_at`, and never to a request whose own claim or hold is or was on the stock.
+//! Never past `lapses_at`, and never to a request whose own claim or hold is or was on the stock. While it
+//! repeats, the gate gives nobody more than what it says is left; so it never refuses a retry of what was
+//! given elsewhere meanwhile. What SQL refused carries no such promise and is `partial`.
 
 use std::{
     collections::HashMap,
@@ -9,13 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
-use linli_domain::{
-    ids::StockId,
-    inventory::{KeyDigest, Shortage},
-};
+use linli_domain::ids::StockId;
 
-use super::{engine::Asked, gate::Refused};
+use super::{
+    engine::Asked,
+    gate::{Asking, Refused},
+};
 
 /// How long a refusal is repeated, unless the configuration says otherwise.
 pub(super) const REPEATED: Duration = Duration::from_millis(200);
@@ -25,12 +26,7 @@ const MAX_KNOWN: usize = 256;
 const MAX_ENTRIES: usize = 1_024;
 const SHARDS: usize = 16;
 
-struct Entry {
-    until: Instant,
-    refused: Refused,
-}
-
-type Shard = HashMap<StockId, Entry>;
+type Shard = HashMap<StockId, Refused>;
 
 /// Refusals of the last moment.
 pub(super) struct SoldOut {
@@ -44,43 +40,50 @@ impl SoldOut {
         Self { shards: Default::default(), hasher: RandomState::new(), repeated }
     }
 
-    /// The refusal to repeat to the request `digest`, if there is one.
-    pub(super) fn refuses(&self, digest: KeyDigest, asked: &Asked, now: DateTime<Utc>) -> Option<Shortage> {
-        let mut shortage = None;
+    /// How long a refusal may be repeated.
+    pub(super) const fn repeated(&self) -> Duration {
+        self.repeated
+    }
+
+    /// The refusal that was repeated when the request arrived or since, if it concerns it.
+    pub(super) fn refuses(&self, asking: &Asking, asked: &Asked) -> Option<Refused> {
+        let mut found = None;
         for need in asked.values().flatten() {
             let shard = self.shard(need.stock);
-            let Some(Entry { until, refused }) = shard.get(&need.stock) else { continue };
-            if Instant::now() >= *until || refused.lapses_at.is_some_and(|at| at <= now) {
+            let Some(refused) = shard.get(&need.stock) else { continue };
+            if asking.since >= refused.until || refused.lapses_at.is_some_and(|at| at <= asking.arrived) {
                 continue;
             }
-            if refused.known.contains(&digest) {
+            if refused.known.contains(&asking.digest) {
                 return None;
             }
             if refused.free < need.units {
-                shortage = Some(refused.shortage.clone());
+                found = Some(refused.clone());
             }
         }
-        shortage
+        found
     }
 
     /// Remembers a refusal.
     pub(super) fn remember(&self, refused: Refused) {
-        if refused.partial || refused.known.len() > MAX_KNOWN || self.repeated.is_zero() {
+        let now = Instant::now();
+        if refused.known.len() > MAX_KNOWN || refused.until <= now {
             return;
         }
         let mut shard = self.shard(refused.stock);
-        let now = Instant::now();
         if shard.len() >= MAX_ENTRIES {
-            shard.retain(|_, entry| entry.until > now);
+            shard.retain(|_, refused| refused.until > now);
         }
         if shard.len() < MAX_ENTRIES {
-            shard.insert(refused.stock, Entry { until: now + self.repeated, refused });
+            shard.insert(refused.stock, refused);
         }
     }
 
-    /// Forgets what was said of `stock`.
+    /// Repeats what was said of `stock` to nobody who comes from now on.
     pub(super) fn forget(&self, stock: StockId) {
-        self.shard(stock).remove(&stock);
+        if let Some(refused) = self.shard(stock).get_mut(&stock) {
+            refused.until = refused.until.min(Instant::now());
+        }
     }
 
     fn shard(&self, stock: StockId) -> MutexGuard<'_, Shard> {
@@ -93,38 +96,68 @@ impl SoldOut {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use linli_domain::inventory::{Need, Tag};
+    use chrono::{DateTime, Utc};
+    use linli_domain::inventory::{KeyDigest, Need, Shortage, Tag};
     use uuid::Uuid;
 
-    fn refuses(cache: &SoldOut, digest: u8, units: u32, now: DateTime<Utc>) -> Option<Shortage> {
-        let need = Need { stock: Uuid::from_u128(1).into(), units };
-        let asked = Asked::from([(Tag::from("t".to_owned()), vec![need])]);
-        cache.refuses(KeyDigest([digest; 16]), &asked, now)
+    fn stock() -> StockId {
+        Uuid::from_u128(1).into()
+    }
+
+    fn asking(digest: u8, now: DateTime<Utc>) -> Asking {
+        Asking {
+            digest: KeyDigest([digest; 16]),
+            now,
+            since: Instant::now(),
+            arrived: now,
+            repeated: REPEATED,
+        }
+    }
+
+    fn refuses(cache: &SoldOut, asking: &Asking, units: u32) -> bool {
+        let needs = vec![Need { stock: stock(), units }];
+        cache.refuses(asking, &Asked::from([(Tag::from("t".to_owned()), needs)])).is_some()
     }
 
     fn refused(free: u32, known: u8, lapses_at: Option<DateTime<Utc>>) -> Refused {
-        let known = vec![KeyDigest([known; 16])];
-        let shortage = Shortage::SoldOut;
-        Refused { stock: Uuid::from_u128(1).into(), shortage, free, lapses_at, known, partial: false }
+        Refused {
+            stock: stock(),
+            shortage: Shortage::SoldOut,
+            free,
+            lapses_at,
+            until: Instant::now() + REPEATED,
+            known: vec![KeyDigest([known; 16])],
+            partial: false,
+        }
     }
 
     #[test]
     fn repeats_a_refusal_but_not_to_its_holder_nor_after_a_lapse_nor_for_long() {
         let now = DateTime::UNIX_EPOCH;
+        let lapse = now + chrono::Duration::seconds(5);
         let cache = SoldOut::new(REPEATED);
-        assert_eq!(refuses(&cache, 1, 1, now), None);
-        cache.remember(refused(1, 7, Some(now + chrono::Duration::seconds(5))));
-        assert_eq!(refuses(&cache, 1, 2, now), Some(Shortage::SoldOut));
-        assert_eq!(refuses(&cache, 1, 1, now), None, "one unit is free");
-        assert_eq!(refuses(&cache, 7, 2, now), None, "a retry wins over a refusal");
-        assert_eq!(refuses(&cache, 1, 2, now + chrono::Duration::seconds(5)), None);
-        cache.forget(Uuid::from_u128(1).into());
-        assert_eq!(refuses(&cache, 1, 2, now), None);
+        assert!(!refuses(&cache, &asking(1, now), 1));
+        cache.remember(refused(1, 7, Some(lapse)));
+        assert!(refuses(&cache, &asking(1, now), 2));
+        assert!(!refuses(&cache, &asking(1, now), 1), "one unit is free");
+        assert!(!refuses(&cache, &asking(7, now), 2), "a retry wins over a refusal");
+        assert!(!refuses(&cache, &asking(1, lapse), 2), "it came after the lapse");
         cache.remember(refused(0, 7, None));
         std::thread::sleep(REPEATED);
-        assert_eq!(refuses(&cache, 1, 2, now), None);
-        let off = SoldOut::new(Duration::ZERO);
-        off.remember(refused(0, 7, None));
-        assert_eq!(refuses(&off, 1, 2, now), None);
+        assert!(!refuses(&cache, &asking(1, now), 2));
+        cache.remember(Refused { until: Instant::now(), ..refused(0, 7, None) });
+        assert!(!refuses(&cache, &asking(1, now), 2));
+    }
+
+    #[test]
+    fn who_came_while_it_was_repeated_is_refused_also_afterwards() {
+        let now = DateTime::UNIX_EPOCH;
+        let cache = SoldOut::new(REPEATED);
+        cache.remember(refused(0, 7, None));
+        let before = asking(1, now);
+        cache.forget(stock());
+        let after = asking(1, now);
+        assert!(refuses(&cache, &before, 1), "a retry of it may have been refused elsewhere");
+        assert!(!refuses(&cache, &after, 1));
     }
 }

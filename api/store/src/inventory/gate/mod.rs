@@ -7,9 +7,13 @@ mod circuit;
 mod open;
 mod redis;
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use linli_domain::inventory::{KeyDigest, Need, Shortage, Stock, Tag};
+
+use crate::{Env, arrival};
 
 pub use self::{
     open::OpenGate,
@@ -29,6 +33,32 @@ pub struct StockState {
     pub past: Vec<KeyDigest>,
 }
 
+/// Who asks a gate or a cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking {
+    /// Name of the request.
+    pub digest: KeyDigest,
+    /// The time.
+    pub now: DateTime<Utc>,
+    /// When the request arrived. It is refused what anybody was refused since: a retry of it may be
+    /// among those, and what was refused in the end must not be done in secret.
+    pub since: Instant,
+    /// The same on the clock of the database's times.
+    pub arrived: DateTime<Utc>,
+    /// How long a refusal may be repeated without asking again.
+    pub repeated: Duration,
+}
+
+impl Asking {
+    /// On behalf of the request that is being served.
+    pub fn new(digest: KeyDigest, env: &Env, repeated: Duration) -> Self {
+        let (since, now) = (arrival::since(), env.now());
+        let age = since.elapsed().as_millis().try_into().unwrap_or(i64::MAX);
+        let arrived = now.checked_sub_signed(TimeDelta::milliseconds(age)).unwrap_or(now);
+        Self { digest, now, since, arrived, repeated }
+    }
+}
+
 /// A stock that cannot give what was asked, with what a cache needs to repeat the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -38,8 +68,10 @@ pub struct Refused {
     pub shortage: Shortage,
     /// Units still free; fewer than were asked for.
     pub free: u32,
-    /// When the answer must not be repeated any more.
+    /// When a hold on it lapses, and the answer must not be repeated any more.
     pub lapses_at: Option<DateTime<Utc>>,
+    /// How long it may be repeated at most: until then nobody gets more than `free`.
+    pub until: Instant,
     /// Whose claims or holds are or were on it: a retry of theirs must not be refused.
     pub known: Vec<KeyDigest>,
     /// Whether `known` lacks some who were: only the idempotency record tells a retry from a newcomer.
@@ -130,8 +162,8 @@ pub type NodeRun = (String, String);
 /// The gate's two forms share this.
 #[async_trait]
 pub trait Gate: Send + Sync {
-    /// Holds `needs` under one tag, all or nothing, for the request named `digest`.
-    async fn reserve(&self, tag: &Tag, digest: KeyDigest, needs: &[Need], now: DateTime<Utc>) -> Verdict;
+    /// Holds `needs` under one tag, all or nothing.
+    async fn reserve(&self, tag: &Tag, asking: &Asking, needs: &[Need]) -> Verdict;
 
     /// Ends the hold `digest` and tells the numbers the transaction returned. Best effort.
     async fn settle(&self, tag: &Tag, digest: KeyDigest, outcome: Outcome, stocks: &[Settled]);

@@ -1,10 +1,9 @@
 //! The gate that admits everyone: for a small town without Redis.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use linli_domain::inventory::{KeyDigest, Need, Stock, Tag};
 
-use super::{Away, Gate, Health, NodeRun, Outcome, Settled, StockState, Verdict};
+use super::{Asking, Away, Gate, Health, NodeRun, Outcome, Settled, StockState, Verdict};
 
 /// Admits everyone and remembers nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,7 +11,7 @@ pub struct OpenGate;
 
 #[async_trait]
 impl Gate for OpenGate {
-    async fn reserve(&self, _: &Tag, _: KeyDigest, _: &[Need], _: DateTime<Utc>) -> Verdict {
+    async fn reserve(&self, _: &Tag, _: &Asking, _: &[Need]) -> Verdict {
         Verdict::Unavailable
     }
 

@@ -9,12 +9,16 @@
 //! expired is cold and loaded again: the longest that a missed message can matter.
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use linli_domain::{
     ids::StockId,
     inventory::{DIGEST_CHARS, KeyDigest, Need, Shortage, Stock, Tag},
@@ -29,7 +33,7 @@ use redis::{
 use tokio::sync::OnceCell;
 
 use super::{
-    Away, Gate, Health, Lapses, MOST_PAST, NodeRun, Outcome, Refused, Settled, StockState, Verdict,
+    Asking, Away, Gate, Health, Lapses, MOST_PAST, NodeRun, Outcome, Refused, Settled, StockState, Verdict,
     circuit::Circuit,
 };
 
@@ -74,7 +78,11 @@ pub struct RedisGate {
     circuit: Circuit,
     epoch: AtomicI64,
     scripts: Scripts,
+    strays: Mutex<HashMap<(Tag, KeyDigest), Instant>>,
 }
+
+/// The most reservations without an answer that are remembered.
+const MOST_STRAYS: usize = 10_000;
 
 enum Link {
     Single { manager: Box<ConnectionManager>, node: String },
@@ -123,7 +131,14 @@ impl RedisGate {
             put: script!("lua/put.lua"),
             forget: script!("lua/forget.lua"),
         };
-        Ok(Self { link, options, circuit: Circuit::new(), epoch: AtomicI64::new(0), scripts })
+        Ok(Self {
+            link,
+            options,
+            circuit: Circuit::new(),
+            epoch: AtomicI64::new(0),
+            scripts,
+            strays: Mutex::default(),
+        })
     }
 
     /// Asks Redis once, for the check at start.
@@ -182,6 +197,21 @@ impl RedisGate {
         Err(Away)
     }
 
+    /// Reservations that got no answer: a Redis that was frozen makes them when it wakes up, and they
+    /// would keep what nobody wants until they expire.
+    fn strays(&self) -> MutexGuard<'_, HashMap<(Tag, KeyDigest), Instant>> {
+        self.strays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn void_strays(&self) {
+        let strays = std::mem::take(&mut *self.strays());
+        for ((tag, digest), since) in strays {
+            if since.elapsed() < self.options.hold {
+                self.settle(&tag, digest, Outcome::Void, &[]).await;
+            }
+        }
+    }
+
     async fn put(&self, mode: &'static str, tag: &Tag, states: &[StockState]) -> Result<bool, Away> {
         let mut invocation = self.on(&self.scripts.put, tag);
         invocation.arg(mode).arg(millis(KEEP));
@@ -205,22 +235,39 @@ impl RedisGate {
 
 #[async_trait]
 impl Gate for RedisGate {
-    async fn reserve(&self, tag: &Tag, digest: KeyDigest, needs: &[Need], now: DateTime<Utc>) -> Verdict {
+    async fn reserve(&self, tag: &Tag, asking: &Asking, needs: &[Need]) -> Verdict {
         let mut invocation = self.on(&self.scripts.reserve, tag);
+        let asked_at = Instant::now();
         invocation
-            .arg(digest.to_string())
+            .arg(asking.digest.to_string())
             .arg(millis(self.options.hold))
             .arg(millis(KEEP))
-            .arg(now.timestamp_millis());
+            .arg(asking.now.timestamp_millis())
+            .arg(asking.arrived.timestamp_millis())
+            .arg(millis(asking.since.elapsed()) + 1)
+            .arg(millis(asking.repeated));
         for need in needs {
             invocation.arg(need.stock.0.simple().to_string()).arg(need.units);
         }
-        match self.run("reserve", &invocation, self.options.timeout).await {
-            Ok(reply) => read_verdict(reply).unwrap_or_else(|| {
+        let stray = (tag.clone(), asking.digest);
+        let Ok(reply) = self.run("reserve", &invocation, self.options.timeout).await else {
+            let mut strays = self.strays();
+            if strays.len() < MOST_STRAYS {
+                strays.insert(stray, asked_at);
+            }
+            return Verdict::Unavailable;
+        };
+        self.strays().remove(&stray);
+        match read_verdict(reply, asked_at) {
+            Some((Verdict::Granted, Some(last))) if last.is_since(asking) => {
+                self.settle(tag, asking.digest, Outcome::Void, &[]).await;
+                Verdict::Refused(last.refused)
+            }
+            Some((verdict, _)) => verdict,
+            None => {
                 tracing::error!("the gate gave an answer that cannot be read");
                 Verdict::Unavailable
-            }),
-            Err(Away) => Verdict::Unavailable,
+            }
         }
     }
 
@@ -298,6 +345,7 @@ impl Gate for RedisGate {
                 }
             })
             .await?;
+        self.void_strays().await;
         Ok(runs.into_iter().filter_map(|(node, info)| Some((node, run_id(&info)?.to_owned()))).collect())
     }
 
@@ -318,16 +366,29 @@ fn run_id(info: &str) -> Option<&str> {
     info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::trim)
 }
 
-/// Reads what `reserve.lua` answers.
-fn read_verdict(reply: Value) -> Option<Verdict> {
+/// The last refusal of what was granted, and how long ago it ended when it was.
+struct Last {
+    quiet: Duration,
+    refused: Refused,
+}
+
+impl Last {
+    /// Whether it may have been told since `asking` came; the way of the answer counts as well.
+    fn is_since(&self, asking: &Asking) -> bool {
+        self.quiet <= asking.since.elapsed()
+    }
+}
+
+/// Reads what `reserve.lua` answers to what was asked at `asked_at`.
+fn read_verdict(reply: Value, asked_at: Instant) -> Option<(Verdict, Option<Last>)> {
     let parts: Vec<Value> = from_redis_value(reply).ok()?;
     let mut parts = parts.into_iter();
     let name: String = from_redis_value(parts.next()?).ok()?;
     let shortage = match name.as_str() {
-        "granted" => return Some(Verdict::Granted),
-        "known" => return Some(Verdict::Known),
-        "lapsed" => return Some(Verdict::Lapsed),
-        "cold" => return Some(Verdict::Cold),
+        "granted" => return Some((Verdict::Granted, read_last(parts, asked_at))),
+        "known" => return Some((Verdict::Known, None)),
+        "lapsed" => return Some((Verdict::Lapsed, None)),
+        "cold" => return Some((Verdict::Cold, None)),
         "sold_out" => Shortage::SoldOut,
         "closed" => Shortage::Closed,
         _ => return None,
@@ -337,14 +398,33 @@ fn read_verdict(reply: Value) -> Option<Verdict> {
     let lapses_ms: i64 = from_redis_value(parts.next()?).ok()?;
     let known: String = from_redis_value(parts.next()?).ok()?;
     let partial: bool = from_redis_value(parts.next()?).ok()?;
-    Some(Verdict::Refused(Refused {
+    let repeat_ms: u64 = from_redis_value(parts.next()?).ok()?;
+    let refused = Refused {
         stock: stock.parse().ok()?,
         shortage,
         free,
         lapses_at: (lapses_ms > 0).then(|| DateTime::from_timestamp_millis(lapses_ms)).flatten(),
+        until: asked_at + Duration::from_millis(repeat_ms),
         known: known.split_terminator(',').filter_map(|digest| digest.parse().ok()).collect(),
         partial,
-    }))
+    };
+    Some((Verdict::Refused(refused), None))
+}
+
+fn read_last(mut parts: impl Iterator<Item = Value>, asked_at: Instant) -> Option<Last> {
+    let quiet_ms: i64 = from_redis_value(parts.next()?).ok()?;
+    let quiet = Duration::from_millis(quiet_ms.try_into().ok()?);
+    let stock: String = from_redis_value(parts.next()?).ok()?;
+    let refused = Refused {
+        stock: stock.parse().ok()?,
+        shortage: Shortage::SoldOut,
+        free: from_redis_value(parts.next()?).ok()?,
+        lapses_at: None,
+        until: asked_at,
+        known: Vec::new(),
+        partial: true,
+    };
+    Some(Last { quiet, refused })
 }
 
 /// Reads a `stock:<id>` field; `None` for every other one.

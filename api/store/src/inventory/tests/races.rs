@@ -143,6 +143,78 @@ on_both!(a_dropped_reply_is_replayed_in_a_rush_on_another_server, async |db: &Db
     assert!(!one.oversold().await);
 });
 
+on_both!(a_retry_wins_although_another_server_has_just_repeated_a_refusal, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    let (one, other) = (Bench::redis(db, &redis).await, Bench::redis(db, &redis).await);
+    let slot = one.stocks("day", &[1]).await[0];
+    for round in 0..5 {
+        let theirs = one.claim(&format!("theirs-{round}"), "day", &[(slot, 1)]).await.unwrap();
+        assert!(other.claim(&format!("late-{round}"), "day", &[(slot, 1)]).await.is_err());
+        one.release(&format!("cancel-{round}"), claim_id(&theirs)).await.unwrap();
+        let mine = format!("mine-{round}");
+        let until = Instant::now() + Duration::from_secs(5);
+        while one.claim(&mine, "day", &[(slot, 1)]).await.is_err() {
+            assert!(Instant::now() < until);
+            sleep(Duration::from_millis(1)).await;
+        }
+        let again = other.claim(&mine, "day", &[(slot, 1)]).await.expect("a retry wins over a refusal");
+        assert!(again.replayed);
+        one.release(&format!("end-{round}"), claim_id(&again)).await.unwrap();
+        sleep(Duration::from_millis(250)).await;
+    }
+});
+
+/// Drops a claim of `slot` while Redis is frozen: after its commit, or before it ends.
+async fn dropped_half_way(bench: &Bench, redis: &Arc<PrivateRedis>, slot: StockId, commits: bool) {
+    let (frozen, claimant) = (Arc::clone(redis), bench.clone());
+    let claiming = tokio::spawn(async move {
+        let key = if commits { "mine" } else { "nobody's" };
+        let claim = claimant.claim_of(key, "day", &[(slot, 1)]);
+        let (request, answer) = (request(key, "test.claim"), answer(claim.id));
+        let frozen = &frozen;
+        let rows = |tx| async move {
+            frozen.freeze();
+            if !commits {
+                std::future::pending::<()>().await;
+            }
+            Ok(tx)
+        };
+        let order = order(&claim, &request, &answer);
+        claimant.inventory.claim(&claimant.db, &claimant.env, &order, rows).await
+    });
+    let until = Instant::now() + Duration::from_secs(5);
+    while commits && bench.used(slot).await == 0 {
+        assert!(Instant::now() < until, "it did not commit");
+        sleep(Duration::from_millis(1)).await;
+    }
+    sleep(Duration::from_millis(if commits { 0 } else { 300 })).await;
+    claiming.abort();
+    assert!(claiming.await.is_err(), "it was still writing, or telling the gate");
+    redis.thaw();
+}
+
+on_both!(a_claim_dropped_half_way_leaves_the_gate_with_what_became_of_it, async |db: &Db| {
+    let redis = Arc::new(PrivateRedis::spawn());
+    let mut options = RedisGateOptions::new([redis.url()]);
+    options.hold = Duration::from_mins(1);
+    options.timeout = Duration::from_secs(5);
+    let bench = Bench::new(db, Arc::new(RedisGate::new(options).unwrap()));
+    bench.inventory.keep_epoch(db, &bench.env).await.unwrap();
+    let ids = bench.stocks("day", &[1, 1]).await;
+    dropped_half_way(&bench, &redis, ids[0], true).await;
+    dropped_half_way(&bench, &redis, ids[1], false).await;
+    succeeds_soon(&bench, "other", ids[1]).await;
+    // Long before the hold expires, and without a worker, the gate knows who has the first.
+    let until = Instant::now() + Duration::from_secs(5);
+    let tag = Tag::from("day".to_owned());
+    while !bench.inventory.differing(db, &bench.env, &tag).await.unwrap().is_empty() {
+        assert!(Instant::now() < until, "the gate was not told");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(bench.claim("other", "day", &[(ids[0], 1)]).await.is_err());
+    assert!(bench.claim("mine", "day", &[(ids[0], 1)]).await.unwrap().replayed);
+});
+
 on_both!(redis_killed_or_emptied_or_frozen_half_way_oversells_nothing, async |db: &Db| {
     let mut redis = PrivateRedis::spawn();
     let bench = Bench::redis(db, &redis).await;

@@ -6,6 +6,7 @@
 --   live:<id>            "digest,digest,": whose committed claims live on the stock
 --   past:<id>            "digest,digest,": whose claims on it ended while a retry may come; "*": too many to keep
 --   held:<id>            "units,digest,digest,": what live holds take of it, and whose they are
+--   told:<id>            "until_ms free lapses_at_ms": until then caches repeat that no more than that is free
 --   hold:<digest>        "id=units,id=units,": what one hold takes
 local tag, holds, epoch = KEYS[1], KEYS[2], ARGV[1]
 
@@ -34,6 +35,19 @@ local function read_held(id)
   if not text then return 0, '' end
   local units, digests = string.match(text, '^(%d+),(.*)$')
   return tonumber(units), digests
+end
+
+-- What was last refused, and until when that is repeated; at most until the hold that was in the way lapses.
+local function read_told(id)
+  local text = redis.call('HGET', tag, 'told:' .. id)
+  if not text then return nil end
+  local ends, free, lapses = string.match(text, '^(%d+) (%d+) (%d+)$')
+  return {ends = tonumber(ends), free = tonumber(free), lapses = tonumber(lapses)}
+end
+
+-- Whether that still stood for somebody who came at this moment of our clock and of theirs.
+local function stood(told, clock, theirs)
+  return told ~= nil and clock <= told.ends and (told.lapses == 0 or theirs < told.lapses)
 end
 
 local function without(list, digest)

@@ -3,7 +3,11 @@
 --       then stock, capacity, used, open, version, lapses_at_ms, live, past (see prelude) for each stock.
 if ARGV[2] == 'load' then
   if not loaded() then
-    redis.call('DEL', tag, holds)
+    -- What was told is still repeated.
+    for _, field in ipairs(redis.call('HKEYS', tag)) do
+      if string.sub(field, 1, 5) ~= 'told:' then redis.call('HDEL', tag, field) end
+    end
+    redis.call('DEL', holds)
     redis.call('HSET', tag, '@epoch', epoch, '@loaded_ms', clock_ms())
   end
   redis.call('PEXPIRE', tag, ARGV[3])

@@ -42,12 +42,20 @@ fn need(n: u128, units: u32) -> Need {
     Need { stock: Uuid::from_u128(n).into(), units }
 }
 
-fn noon() -> DateTime<Utc> {
+fn noon() -> DateTime<chrono::Utc> {
     "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
 async fn reserve(gate: &RedisGate, who: u8, needs: &[Need]) -> Verdict {
-    gate.reserve(&tag(), digest(who), needs, noon()).await
+    // Redis counts milliseconds, and whoever came in that of a refusal may have come before it.
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    reserve_since(gate, who, needs, Instant::now()).await
+}
+
+async fn reserve_since(gate: &RedisGate, who: u8, needs: &[Need], since: Instant) -> Verdict {
+    let asking =
+        Asking { digest: digest(who), now: noon(), since, arrived: noon(), repeated: Duration::ZERO };
+    gate.reserve(&tag(), &asking, needs).await
 }
 
 fn refused(verdict: Verdict) -> Refused {
@@ -131,18 +139,8 @@ async fn closed_lapsed_and_another_epoch_are_told_apart() {
     gate.load(&tag(), &[state(stock(3, 1, 0, 0), &[])]).await.unwrap();
     assert_eq!(reserve(&gate, 1, &[need(3, 1)]).await, Verdict::Granted, "what another epoch held is gone");
     gate.forget(&tag()).await;
-    assert_eq!(
-        reserve(&gate, 2, &[need(3, 1)]).await,
-        Verdict::Refused(Refused {
-            stock: need(3, 1).stock,
-            shortage: Shortage::SoldOut,
-            free: 0,
-            lapses_at: None,
-            known: vec![digest(1)],
-            partial: false,
-        }),
-        "not forgotten so soon after its load"
-    );
+    let no = refused(reserve(&gate, 2, &[need(3, 1)]).await);
+    assert_eq!((no.free, no.known), (0, vec![digest(1)]), "not forgotten so soon after its load");
     tokio::time::sleep(FORGET_EVERY + Duration::from_millis(20)).await;
     gate.forget(&tag()).await;
     assert_eq!(reserve(&gate, 2, &[need(3, 1)]).await, Verdict::Cold);
@@ -167,4 +165,65 @@ async fn a_run_id_names_the_process_and_a_stopped_redis_is_unavailable_within_th
     }
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(gate.health(), Health::Degraded);
+}
+
+#[tokio::test]
+async fn who_came_before_a_refusal_gets_nothing_that_was_refused_since() {
+    let server = PrivateRedis::spawn();
+    let gate = gate_on(&server).await;
+    gate.load(&tag(), &[state(stock(1, 2, 1, 1), &[9])]).await.unwrap();
+    let before = Instant::now();
+    assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Granted);
+    assert_eq!(refused(reserve(&gate, 2, &[need(1, 1)]).await).free, 0);
+    gate.settle(&tag(), digest(1), Outcome::Void, &[]).await;
+    // One is free again. A retry of whoever waits since before may be the one that was refused.
+    let no = refused(reserve_since(&gate, 3, &[need(1, 1)], before).await);
+    assert!((no.shortage, no.free, no.known) == (Shortage::SoldOut, 0, vec![digest(9)]));
+    assert_eq!(reserve(&gate, 3, &[need(1, 1)]).await, Verdict::Granted, "this one came after it");
+}
+
+#[tokio::test]
+async fn while_caches_repeat_a_refusal_nobody_gets_more_than_it_says_is_left() {
+    let server = PrivateRedis::spawn();
+    let gate = gate_on(&server).await;
+    gate.load(&tag(), &[state(stock(1, 3, 2, 1), &[9])]).await.unwrap();
+    let ask = async |who: u8, units: u32, repeated: u64| {
+        let repeated = Duration::from_millis(repeated);
+        let asking =
+            Asking { digest: digest(who), now: noon(), since: Instant::now(), arrived: noon(), repeated };
+        gate.reserve(&tag(), &asking, &[need(1, units)]).await
+    };
+    let no = refused(ask(1, 2, 60_000).await);
+    assert!(no.free == 1 && no.until > Instant::now() + Duration::from_secs(50));
+    gate.sync(&tag(), &[state(stock(1, 3, 0, 2), &[])]).await.unwrap();
+    let no = refused(ask(2, 2, 60_000).await);
+    assert_eq!(no.free, 1, "all three are free, but a cache says one is");
+    assert!(no.until <= Instant::now(), "and is not to say so any longer");
+    assert_eq!(ask(3, 1, 0).await, Verdict::Granted, "this one nobody was refused");
+    // What was told outlives that the tag is loaded anew.
+    gate.set_epoch(2);
+    gate.load(&tag(), &[state(stock(1, 3, 0, 2), &[])]).await.unwrap();
+    assert_eq!(refused(ask(2, 2, 0).await).free, 1);
+}
+
+#[tokio::test]
+async fn what_a_frozen_redis_reserves_when_it_wakes_is_given_back() {
+    let server = PrivateRedis::spawn();
+    let mut options = RedisGateOptions::new([server.url()]);
+    options.hold = Duration::from_mins(1);
+    let gate = RedisGate::new(options).unwrap();
+    gate.set_epoch(1);
+    gate.load(&tag(), &[state(stock(1, 1, 0, 1), &[])]).await.unwrap();
+    server.freeze();
+    assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Unavailable);
+    server.thaw();
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        // What every server asks each second.
+        let _ = gate.runs().await;
+        if reserve(&gate, 2, &[need(1, 1)]).await == Verdict::Granted {
+            break;
+        }
+        assert!(Instant::now() < until, "nobody wants it and nobody gets it");
+    }
 }

@@ -223,7 +223,6 @@ impl Office {
         date: &str,
         times: &[(u32, u32)],
     ) -> Result<Vec<String>, Failure> {
-        let clock = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
         let slots: Vec<_> =
             times.iter().map(|(from, to)| json!({ "starts": clock(*from), "ends": clock(*to) })).collect();
         let body = json!({ "date": date, "slots": slots });
@@ -241,6 +240,21 @@ impl Office {
         } else {
             Err("other slots are there than were published".into())
         }
+    }
+
+    /// Publishes a day with slots that so many share; returns their ids in the order of their times.
+    pub async fn open_shared(
+        &self,
+        room: &str,
+        date: &str,
+        times: &[(u32, u32)],
+        seats: u32,
+    ) -> Result<Vec<String>, Failure> {
+        let slot =
+            |&(from, to): &(u32, u32)| json!({ "starts": clock(from), "ends": clock(to), "seats": seats });
+        let body = json!({ "date": date, "slots": times.iter().map(slot).collect::<Vec<_>>() });
+        self.call(Method::POST, &format!("/staff/v1/rooms/{room}/publish"), Some(&body)).await?;
+        Ok(self.slots(room, date).await?.into_iter().map(|slot| slot.id).collect())
     }
 
     /// The slots of a day in the order of their times.
@@ -301,6 +315,10 @@ impl Office {
         }
         Ok(serde_json::from_str(&text)?)
     }
+}
+
+fn clock(minute: u32) -> String {
+    format!("{:02}:{:02}", minute / 60, minute % 60)
 }
 
 fn digest(what: &(&str, &Value)) -> u64 {

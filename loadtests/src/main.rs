@@ -7,6 +7,8 @@
 
 mod chaos;
 mod discovery;
+mod inventory;
+mod pgbench;
 mod processes;
 mod server;
 mod wrk;
@@ -27,6 +29,8 @@ struct Cli {
 enum Bench {
     /// Nearby and search against the yardstick `GET /v1/ping`; time to ready and memory.
     Discovery(discovery::Args),
+    /// Bookings against the yardstick and against pgbench; beside a million old ones.
+    Inventory(inventory::Args),
     /// Bookings while processes die, Redis forgets and replies get lost, judged by their history.
     Chaos(chaos::Args),
 }
@@ -34,6 +38,7 @@ enum Bench {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().bench {
         Bench::Discovery(args) => discovery::run(&args),
+        Bench::Inventory(args) => inventory::run(&args),
         Bench::Chaos(args) => chaos::run(&args),
     };
     match outcome {

@@ -105,6 +105,28 @@ impl Serve {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// One request, whose answer must be a success.
+    pub(crate) fn post(&self, path: &str, token: &str, key: &str, body: &str) -> Result<String, Failure> {
+        let output = Command::new("curl")
+            .args([
+                "-s",
+                "--fail-with-body",
+                "--noproxy",
+                "*",
+                "-H",
+                &format!("Authorization: Bearer {token}"),
+            ])
+            .args(["-H", &format!("Idempotency-Key: {key}"), "-H", "Content-Type: application/json"])
+            .args(["--data", body, &format!("{}{path}", self.base())])
+            .output()?;
+        let answer = String::from_utf8(output.stdout)?;
+        if output.status.success() { Ok(answer) } else { Err(format!("{path}: {answer}").into()) }
+    }
+
     /// SIGKILL: no handler runs, nothing is flushed.
     pub(crate) fn kill(&mut self) -> Result<(), Failure> {
         self.child.kill()?;
@@ -278,6 +300,10 @@ impl Postgres {
     }
 
     /// Runs SQL and returns its rows, columns apart by `|`.
+    pub(crate) fn sql(&self, sql: &str) -> Result<String, Failure> {
+        self.sql_in(&self.name, sql)
+    }
+
     fn sql_in(&self, database: &str, sql: &str) -> Result<String, Failure> {
         let output = Command::new("psql")
             .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql])

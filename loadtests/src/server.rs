@@ -10,7 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::Failure;
+use crate::{Failure, wrk::Target};
 
 /// What `linli demo --json` says.
 #[derive(Deserialize)]
@@ -100,9 +100,9 @@ impl Server {
         if output.status.success() { Ok(answer) } else { Err(format!("{path}: {answer}").into()) }
     }
 
-    /// Processor time the process has used so far, in microseconds.
-    pub(crate) fn cpu_us(&self) -> Result<u64, Failure> {
-        cpu_us_of(self.child.id())
+    /// Whom wrk asks.
+    pub(crate) fn target(&self) -> Target<'_> {
+        Target { base: &self.base, token: &self.token, pid: self.child.id() }
     }
 
     /// Resident memory now, in mebibytes.

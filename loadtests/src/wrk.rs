@@ -2,14 +2,28 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::{Failure, server::Server};
+use crate::{
+    Failure,
+    server::{Server, cpu_us_of},
+};
 
 /// What one run measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
     pub(crate) per_second: f64,
     pub(crate) cpu_us_per_request: f64,
+    pub(crate) requests: u64,
+    /// Answers that are neither 2xx nor 3xx.
     pub(crate) failed: u64,
+}
+
+/// Whom wrk asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) base: &'a str,
+    pub(crate) token: &'a str,
+    /// The process whose time counts.
+    pub(crate) pid: u32,
 }
 
 /// Asks for `paths` in turn for so many seconds.
@@ -19,23 +33,35 @@ pub(crate) fn run(
     paths: &[String],
     seconds: u32,
 ) -> Result<Measured, Failure> {
-    let script = folder.join("paths.lua");
+    run_script(server.target(), folder, &gets(paths), seconds)
+}
+
+/// A script that asks for `paths` in turn.
+pub(crate) fn gets(paths: &[String]) -> String {
     let list: Vec<_> = paths.iter().map(|path| format!("{path:?}")).collect();
-    fs::write(
-        &script,
-        format!(
-            "local paths = {{{}}}\nlocal at = 0\nrequest = function()\n  at = at % #paths + 1\n  return wrk.format('GET', paths[at])\nend\n",
-            list.join(",")
-        ),
-    )?;
-    let before = server.cpu_us()?;
+    format!(
+        "local paths = {{{}}}\nlocal at = 0\nrequest = function()\n  at = at % #paths + 1\n  return wrk.format('GET', paths[at])\nend\n",
+        list.join(",")
+    )
+}
+
+/// Asks what a script says for so many seconds.
+pub(crate) fn run_script(
+    target: Target<'_>,
+    folder: &Path,
+    script: &str,
+    seconds: u32,
+) -> Result<Measured, Failure> {
+    let file = folder.join("requests.lua");
+    fs::write(&file, script)?;
+    let before = cpu_us_of(target.pid)?;
     let output = Command::new("wrk")
         .args(["-t1", "-c16", &format!("-d{seconds}s"), "-s"])
-        .arg(&script)
-        .args(["-H", &format!("Authorization: Bearer {}", server.token), &server.base])
+        .arg(&file)
+        .args(["-H", &format!("Authorization: Bearer {}", target.token), target.base])
         .output()
         .map_err(|error| format!("wrk cannot be started ({error}); install it"))?;
-    let cpu_us = server.cpu_us()? - before;
+    let cpu_us = cpu_us_of(target.pid)? - before;
     let text = String::from_utf8(output.stdout)?;
     let number = |from: &str, before: bool| -> Option<f64> {
         let line = text.lines().find(|line| line.contains(from))?;
@@ -51,7 +77,11 @@ pub(crate) fn run(
         clippy::cast_sign_loss,
         reason = "counts of one run"
     )]
-    let measured =
-        Measured { per_second, cpu_us_per_request: cpu_us as f64 / requests, failed: failed as u64 };
+    let measured = Measured {
+        per_second,
+        cpu_us_per_request: cpu_us as f64 / requests,
+        requests: requests as u64,
+        failed: failed as u64,
+    };
     Ok(measured)
 }

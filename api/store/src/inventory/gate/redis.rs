@@ -81,7 +81,7 @@ pub struct RedisGate {
     strays: Mutex<HashMap<(Tag, KeyDigest), Instant>>,
 }
 
-/// The most reservations without an answer that are remembered.
+/// The most strays that are remembered.
 const MOST_STRAYS: usize = 10_000;
 
 enum Link {
@@ -197,10 +197,18 @@ impl RedisGate {
         Err(Away)
     }
 
-    /// Reservations that got no answer: a Redis that was frozen makes them when it wakes up, and they
-    /// would keep what nobody wants until they expire.
+    /// Holds that may be there though nobody wants them: of reservations that got no answer, which a
+    /// frozen Redis makes when it wakes up, and those whose end it was not told. They would keep what they
+    /// took until they expire.
     fn strays(&self) -> MutexGuard<'_, HashMap<(Tag, KeyDigest), Instant>> {
         self.strays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stray(&self, tag: &Tag, digest: KeyDigest) {
+        let mut strays = self.strays();
+        if strays.len() < MOST_STRAYS {
+            strays.entry((tag.clone(), digest)).or_insert_with(Instant::now);
+        }
     }
 
     async fn void_strays(&self) {
@@ -249,15 +257,11 @@ impl Gate for RedisGate {
         for need in needs {
             invocation.arg(need.stock.0.simple().to_string()).arg(need.units);
         }
-        let stray = (tag.clone(), asking.digest);
         let Ok(reply) = self.run("reserve", &invocation, self.options.timeout).await else {
-            let mut strays = self.strays();
-            if strays.len() < MOST_STRAYS {
-                strays.insert(stray, asked_at);
-            }
+            self.stray(tag, asking.digest);
             return Verdict::Unavailable;
         };
-        self.strays().remove(&stray);
+        self.strays().remove(&(tag.clone(), asking.digest));
         match read_verdict(reply, asked_at) {
             Some((Verdict::Granted, Some(last))) if last.is_since(asking) => {
                 self.settle(tag, asking.digest, Outcome::Void, &[]).await;
@@ -289,8 +293,10 @@ impl Gate for RedisGate {
                 .arg(how)
                 .arg(lapses_ms);
         }
-        // A settle that is lost is made good by `gate.sync` and by the hold's expiry.
-        let _ = self.run("settle", &invocation, self.options.timeout).await;
+        // What committed or was released is told once more by `gate.sync`.
+        if self.run("settle", &invocation, self.options.timeout).await.is_err() && outcome == Outcome::Void {
+            self.stray(tag, digest);
+        }
     }
 
     async fn load(&self, tag: &Tag, states: &[StockState]) -> Result<(), Away> {

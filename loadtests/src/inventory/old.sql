@@ -10,7 +10,7 @@ INSERT INTO stock SELECT r.* FROM stock s, one, generate_series(0, $old / 100 - 
     'capacity', 1000, 'used', 100)) r WHERE s.id = one.stock;
 INSERT INTO slot SELECT r.* FROM slot s, one, generate_series(0, $old / 100 - 1) g,
   jsonb_populate_record(s, jsonb_build_object('id', pg_temp.old(2, g),
-    'date', s.date - 1 - g / 24, 'starts_at', s.starts_at - make_interval(days => 1 + g / 24, mins => g % 24 * 30),
+    'on_date', s.on_date - 1 - g / 24, 'starts_at', s.starts_at - make_interval(days => 1 + g / 24, mins => g % 24 * 30),
     'ends_at', s.ends_at - make_interval(days => 1 + g / 24, mins => g % 24 * 30))) r WHERE s.id = one.slot;
 INSERT INTO booking SELECT r.* FROM booking b, one, generate_series(0, $old - 1) g,
   jsonb_populate_record(b, jsonb_build_object('id', pg_temp.old(3, g), 'resident_id', pg_temp.old(4, g % 2000),

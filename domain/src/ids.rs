@@ -75,6 +75,8 @@ ids! {
     PaymentId;
     /// A message to a resident.
     MessageId;
+    /// A time when a room is closed.
+    RoomClosureId;
     /// A calendar feed that a resident subscribed to.
     CalendarFeedId;
     // residents

@@ -52,6 +52,7 @@ mod m20261124_000703_create_booking_presence;
 mod m20261124_000704_create_message;
 mod m20261124_000705_create_payment;
 mod m20261124_000706_create_calendar_feed;
+mod m20261124_000707_create_room_closure;
 mod parts;
 
 /// Every migration, in order.
@@ -101,6 +102,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261124_000704_create_message::Migration)),
             Box::new(Whole(m20261124_000705_create_payment::Migration)),
             Box::new(Whole(m20261124_000706_create_calendar_feed::Migration)),
+            Box::new(Whole(m20261124_000707_create_room_closure::Migration)),
         ]
     }
 }

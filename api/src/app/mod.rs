@@ -2,6 +2,7 @@
 
 pub mod bookings;
 pub mod calendar;
+pub mod closures;
 pub mod demo;
 pub mod discovery;
 pub mod exchange;

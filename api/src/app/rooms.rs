@@ -1,5 +1,7 @@
 //! Rooms: making them, publishing their days, and what residents see of them.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use linli_domain::{
     Code, Refusal,
@@ -14,14 +16,17 @@ use linli_store::{
     audit::{self, Actor, Entry},
     idempotency::{self, Begun},
     storage::{
+        bookings::policies,
         facilities,
-        rooms::{self, MAX_DEPTH, Published, Room, room},
+        rooms::{self, MAX_DEPTH, Published, Room, SlotRow, room},
         staff::tree,
     },
 };
 use sea_orm::{EntityTrait, Set};
 use serde_json::json;
+use uuid::Uuid;
 
+use super::bookings;
 use crate::App;
 
 /// Most days of slots in one answer.
@@ -194,16 +199,32 @@ pub async fn slots(
     }
     let room = rooms::find_public(app.db.read(), id).await?.ok_or(Code::NotFound)?;
     let rows = rooms::slots(app.db.read(), id, from, to, now).await?;
+    let online = online_left(app, &room, &rows).await?;
     let slots = rows.into_iter().map(|row| {
         let free = u32::try_from(row.free).unwrap_or(0);
         let not_bookable = match room.rules.check_start(row.starts_at, now) {
             Err(refusal) => Some(refusal.code),
+            Ok(()) if row.open == 0 => Some(Code::SlotClosed),
             Ok(()) if free == 0 => Some(Code::SlotTaken),
+            Ok(()) if online.get(&row.id) == Some(&0) => Some(Code::OnlineShareFull),
             Ok(()) => None,
         };
         Slot { id: row.id.into(), starts_at: row.starts_at, ends_at: row.ends_at, free, not_bookable }
     });
     Ok(slots.collect())
+}
+
+/// Of each shared slot, what is left for those who book online, where places are kept back from them.
+async fn online_left(app: &App, room: &Room, rows: &[SlotRow]) -> Result<HashMap<Uuid, u32>, Error> {
+    let reserved = bookings::reserved(app, room).await?;
+    let shared = rows.iter().filter_map(|row| Some((row.id, u32::try_from(row.seats?).ok()?)));
+    let shared: HashMap<_, _> = shared.filter(|_| reserved > 0).collect();
+    let used = policies::online_used(app.db.read(), shared.keys().copied()).await?;
+    let left = |(id, seats): (Uuid, u32)| {
+        let used = used.get(&id).copied().unwrap_or(0);
+        (id, seats.saturating_sub(reserved.into()).saturating_sub(used))
+    };
+    Ok(shared.into_iter().map(left).collect())
 }
 
 async fn insert(app: &App, tx: &Tx, actor: Actor, room: &Room) -> Result<(), Error> {

@@ -25,19 +25,21 @@ use crate::{
 };
 
 /// A room of a community, and who sits at its counter.
-struct Counter {
-    room: Room,
-    clerk: String,
+pub(crate) struct Counter {
+    pub(crate) room: Room,
+    pub(crate) clerk: String,
+    pub(crate) manager: String,
 }
 
-async fn counter(rig: &Rig, times: &[(&str, &str)]) -> Counter {
+pub(crate) async fn counter(rig: &Rig, times: &[(&str, &str)]) -> Counter {
     let place = town(rig).await.communities[0];
     let row = organisation::Entity::find_by_id(place.0).one(rig.app.db.read()).await.unwrap().unwrap();
     let room = bare_room(rig, row.path).await;
     if !times.is_empty() {
         publish(rig, &room, times).await;
     }
-    Counter { room, clerk: rig.staff_token(Role::CounterClerk, Some(place)).await }
+    let clerk = rig.staff_token(Role::CounterClerk, Some(place)).await;
+    Counter { room, clerk, manager: rig.staff_token(Role::CommunityManager, Some(place)).await }
 }
 
 async fn me(rig: &Rig, token: &str) -> Value {
@@ -60,7 +62,13 @@ async fn inbox(rig: &Rig, token: &str, n: usize) -> Vec<Value> {
 }
 
 /// What staff do to a booking.
-async fn staff(rig: &Rig, token: &str, key: &str, (booking, verb): (&Value, &str), body: &Value) -> Answer {
+pub(crate) async fn staff(
+    rig: &Rig,
+    token: &str,
+    key: &str,
+    (booking, verb): (&Value, &str),
+    body: &Value,
+) -> Answer {
     let path = format!("/staff/v1/bookings/{}/{verb}", id(booking));
     send(change(rig, token, key, &path, body)).await
 }
@@ -72,7 +80,7 @@ async fn approve(rig: &Rig, token: &str, key: &str, booking: &Value) -> Answer {
 }
 
 both!(paid_in_time_is_firm_and_paid_late_is_told_and_takes_no_money, async |rig: &Rig| {
-    let Counter { room, clerk } = counter(rig, &[("09:00", "10:00"), ("10:00", "11:00")]).await;
+    let Counter { room, clerk, .. } = counter(rig, &[("09:00", "10:00"), ("10:00", "11:00")]).await;
     policy(rig, &room, Policy { price_fen: 2_000, ..Policy::default() }).await;
     let ids = slot_ids(rig, &room).await;
     let token = rig.resident_token().await;
@@ -109,7 +117,7 @@ both!(paid_in_time_is_firm_and_paid_late_is_told_and_takes_no_money, async |rig:
 });
 
 both!(of_two_approvals_at_once_one_has_the_room_and_the_other_request_is_told, async |rig: &Rig| {
-    let Counter { room, clerk } = counter(rig, &[("09:00", "10:00")]).await;
+    let Counter { room, clerk, .. } = counter(rig, &[("09:00", "10:00")]).await;
     policy(rig, &room, Policy { approval: Approval::StaffCollects, ..Policy::default() }).await;
     let body = wish(&room, &[&slot_ids(rig, &room).await[0]]);
     let people = [rig.resident_token().await, rig.resident_token().await];
@@ -146,7 +154,7 @@ both!(of_two_approvals_at_once_one_has_the_room_and_the_other_request_is_told, a
 });
 
 both!(requests_that_hold_are_kept_until_decided_and_may_be_declined, async |rig: &Rig| {
-    let Counter { room, clerk } = counter(rig, &[("09:00", "10:00")]).await;
+    let Counter { room, clerk, .. } = counter(rig, &[("09:00", "10:00")]).await;
     let holds = Policy { approval: Approval::StaffHolds, price_fen: 500, ..Policy::default() };
     policy(rig, &room, holds).await;
     let body = wish(&room, &[&slot_ids(rig, &room).await[0]]);
@@ -166,7 +174,7 @@ both!(requests_that_hold_are_kept_until_decided_and_may_be_declined, async |rig:
 });
 
 both!(places_are_kept_back_for_those_who_call_or_come, async |rig: &Rig| {
-    let Counter { room, clerk } = counter(rig, &[]).await;
+    let Counter { room, clerk, .. } = counter(rig, &[]).await;
     policy(rig, &room, Policy { reserved_units: 4, ..Policy::default() }).await;
     let shared = [Offer::shared(Span::parse("09:00", "10:00").unwrap(), 10)];
     linli::app::rooms::publish_day(&rig.app, Actor::System, &room, tomorrow(rig), &shared).await.unwrap();
@@ -180,7 +188,8 @@ both!(places_are_kept_back_for_those_who_call_or_come, async |rig: &Rig| {
     let answers = all(rush).await;
     assert_eq!((count(&answers, 201), count(&answers, 409)), (6, 2));
     answers.iter().filter(|a| a.status == 409).for_each(|a| a.is_problem(409, "online_share_full"));
-    assert_eq!(slots(rig, &room).await[0]["free"], 4);
+    let shown = slots(rig, &room).await.remove(0);
+    assert_eq!((&shown["free"], &shown["reason"]), (&json!(4), &json!("online_share_full")));
 
     // Online one more only when one of those is given back: the rest is the staff's.
     let theirs = answers.iter().position(|answer| answer.status == 201).unwrap();

@@ -167,7 +167,7 @@ both!(of_many_who_move_to_one_time_one_moves_and_the_rest_keep_theirs, async |ri
 });
 
 /// Divides `room`, as staff do, on `server`.
-async fn divide(server: &Server, whole: &Room) -> Room {
+pub(crate) async fn divide(server: &Server, whole: &Room) -> Room {
     let new = NewRoom {
         facility_id: whole.facility_id,
         name: server.app.env.id::<Uuid>().to_string(),

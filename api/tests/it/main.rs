@@ -14,6 +14,7 @@ mod private_redis;
 mod process;
 mod rig;
 
+mod booking_closures;
 mod booking_doors;
 mod booking_life;
 mod booking_refusals;

@@ -125,7 +125,7 @@ pub fn online_share(
 ) -> Option<QuotaNeed> {
     let limit = capacity.saturating_sub(reserved.into());
     (reserved > 0).then(|| QuotaNeed {
-        key: format!("{SHARE}{slot}"),
+        key: share_key(slot),
         window: Period::Day.window(local_date(at)),
         units,
         limit,
@@ -133,6 +133,11 @@ pub fn online_share(
 }
 
 const SHARE: &str = "share:";
+
+/// The counter of what went through the online door of a shared slot.
+pub fn share_key(slot: SlotId) -> String {
+    format!("{SHARE}{slot}")
+}
 
 /// The refusal of a booking at `times` because the counter `key` stands at `used`.
 pub fn refuse(rules: &[Rule], key: &str, used: u32, times: Times, now: DateTime<Utc>) -> Refusal {

@@ -33,6 +33,7 @@ use linli_store::{
     storage::{
         bookings::{self, BookedBy, Booking, Desk, Place, Within},
         residents::may_act_for,
+        rooms::Room,
     },
 };
 use serde_json::{Value, json};
@@ -173,7 +174,13 @@ pub async fn list_of_room(
 ) -> Result<Vec<Booking>, Error> {
     super::rooms::find(app, scope, room).await?;
     let within = Within::Starting(instant(days.0, 0), instant(days.1, i32::from(DAY_MINUTES)));
-    bookings::list_of_room(app.db.read(), desk(app), (scope, room), within, after, u64::from(limit) + 1).await
+    let rooms = (scope, &[room][..]);
+    bookings::list_of_rooms(app.db.read(), desk(app), rooms, within, after, u64::from(limit) + 1).await
+}
+
+/// Units of each shared slot of a room that only staff give, as they were at most a second ago.
+pub async fn reserved(app: &App, room: &Room) -> Result<u16, Error> {
+    Ok(plan::terms(app, room).await?.policy.reserved_units)
 }
 
 /// Refuses unless `me` may act for `resident`; whether there is such a resident stays unsaid.

@@ -6,6 +6,7 @@ mod auth;
 mod booking_rules;
 mod bookings;
 mod calendar;
+mod closures;
 mod demand;
 mod exchange;
 mod facilities;
@@ -28,7 +29,7 @@ type People = (
 );
 
 /// Operations on rooms and what is booked in them.
-type Booking = (rooms::Rooms, bookings::Bookings, booking_rules::BookingRules);
+type Booking = (rooms::Rooms, closures::Closures, bookings::Bookings, booking_rules::BookingRules);
 
 /// Everything under `/staff/v1`.
 pub type Api = (
@@ -45,7 +46,7 @@ pub type Api = (
 pub const fn api() -> Api {
     (
         system::System,
-        (rooms::Rooms, bookings::Bookings, booking_rules::BookingRules),
+        (rooms::Rooms, closures::Closures, bookings::Bookings, booking_rules::BookingRules),
         facilities::api(),
         exchange::Exchange,
         demand::Demand,

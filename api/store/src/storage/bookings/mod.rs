@@ -325,11 +325,11 @@ pub enum Within {
     Touching(DateTime<Utc>, DateTime<Utc>),
 }
 
-/// The bookings of a room within a span, the earliest start first, within scope.
-pub async fn list_of_room(
+/// The bookings of rooms within a span, the earliest start first, within scope.
+pub async fn list_of_rooms(
     conn: &impl ConnectionTrait,
     desk: Desk<'_>,
-    (scope, room): (&Scope, RoomId),
+    (scope, rooms): (&Scope, &[RoomId]),
     within: Within,
     after: Option<Place>,
     limit: u64,
@@ -347,10 +347,11 @@ pub async fn list_of_room(
         Within::Touching(from, to) => Condition::all()
             .add(Column::StartsAt.lt(to))
             .add(Column::EndsAt.gt(from))
-            .add(Column::State.is_in(LIVE)),
+            .add(Column::State.is_in(LIVE))
+            .add(unlapsed(desk.env.now())),
     };
     let rows = booking::Entity::find()
-        .filter(Column::RoomId.eq(room.0))
+        .filter(Column::RoomId.is_in(rooms.iter().map(|room| room.0)))
         .filter(scope.condition(Column::OrgPath))
         .filter(span)
         .filter(beyond.unwrap_or_else(Condition::all))
@@ -360,6 +361,11 @@ pub async fn list_of_room(
         .all(conn)
         .await?;
     with_slots(conn, desk, rows).await
+}
+
+/// What has not lapsed by `now`.
+fn unlapsed(now: DateTime<Utc>) -> Condition {
+    Condition::any().add(booking::Column::LapsesAt.is_null()).add(booking::Column::LapsesAt.gt(now))
 }
 
 async fn one(
@@ -431,11 +437,9 @@ pub async fn any_live_of_erased(
         .column(resident::Column::Id)
         .filter(resident::Column::ErasedAt.is_not_null())
         .filter(resident::Column::MergedIntoId.is_null());
-    let unlapsed =
-        Condition::any().add(booking::Column::LapsesAt.is_null()).add(booking::Column::LapsesAt.gt(now));
     let rows = booking::Entity::find()
         .filter(booking::Column::State.is_in(LIVE))
-        .filter(unlapsed)
+        .filter(unlapsed(now))
         .filter(booking::Column::StartsAt.gt(now))
         .filter(booking::Column::ResidentId.in_subquery(erased.into_query()))
         .order_by_asc(booking::Column::StartsAt)

@@ -1,12 +1,14 @@
 //! What rooms ask of bookings: their policies, and the quota rules that apply to them.
 
+use std::collections::HashMap;
+
 use chrono::Duration;
 use linli_domain::{
     Code, Vocabulary,
     access::Scope,
     bookings::{
         Approval, LateCancel, Policy,
-        quota::{MAX_RULES, QuotaMeasure, QuotaOver, QuotaSubject, Rule},
+        quota::{MAX_RULES, QuotaMeasure, QuotaOver, QuotaSubject, Rule, share_key},
     },
     ids::{QuotaRuleId, ResidentId, RoomId},
     inventory::Period,
@@ -17,7 +19,7 @@ use sea_orm::{
 };
 
 use super::{booking_policy, quota_rule};
-use crate::{Env, Error, ScopeCondition, storage::rooms::Room};
+use crate::{Env, Error, ScopeCondition, inventory::quota as quota_counter, storage::rooms::Room};
 
 /// The policy of a room with its version; 0 when nobody wrote one.
 pub async fn policy(conn: &impl ConnectionTrait, room: RoomId) -> Result<(Policy, i64), Error> {
@@ -141,6 +143,24 @@ pub async fn count_rules(conn: &impl ConnectionTrait, over: QuotaOver, id: Uuid)
         .filter(Column::OverId.eq(id))
         .filter(Column::EndedAt.is_null());
     Ok(sea_orm::PaginatorTrait::count(same, conn).await?)
+}
+
+/// How many units of shared slots went through the online door, by slot.
+pub async fn online_used(
+    conn: &impl ConnectionTrait,
+    slots: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, u32>, Error> {
+    let keys: HashMap<String, Uuid> = slots.map(|slot| (share_key(slot.into()), slot)).collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let counted = quota_counter::Entity::find()
+        .filter(quota_counter::Column::Key.is_in(keys.keys().cloned()))
+        .all(conn)
+        .await?;
+    let used =
+        counted.into_iter().filter_map(|row| Some((*keys.get(&row.key)?, u32::try_from(row.used).ok()?)));
+    Ok(used.collect())
 }
 
 /// The household of a resident, if staff have verified one.

@@ -76,6 +76,39 @@ pub mod slot {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// The room_closure table.
+pub mod room_closure {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "room_closure")]
+    pub struct Model {
+        /// Id.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Which room, with its parts.
+        pub room_id: Uuid,
+        /// From when.
+        pub starts_at: DateTimeUtc,
+        /// Until when, not included.
+        pub ends_at: DateTimeUtc,
+        /// Why, for colleagues.
+        pub reason: Option<String>,
+        /// Who closed.
+        pub closed_by_staff_id: Uuid,
+        /// When they did.
+        pub created_at: DateTimeUtc,
+        /// When it was taken back.
+        pub reopened_at: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// The stock of each published cell of a room.
 pub mod room_cell {
     use sea_orm::entity::prelude::*;

@@ -1,5 +1,6 @@
 //! Rooms, their published slots, and the cells that slots take.
 
+pub mod closures;
 mod entities;
 mod parts;
 mod publish;
@@ -18,7 +19,7 @@ use sea_orm::{
 use crate::{Error, ScopeCondition};
 
 pub use self::{
-    entities::{room, room_cell, slot, slot_cell},
+    entities::{room, room_cell, room_closure, slot, slot_cell},
     parts::{Divisible, MAX_DEPTH, divide, lock_cells, lock_tree, path_of},
     publish::{Published, publish},
 };
@@ -110,6 +111,8 @@ pub struct SlotRow {
     pub seats: Option<i32>,
     /// Units free: what the scarcest of its cells has.
     pub free: i32,
+    /// Whether all of its cells are open: 1, or 0 while it is closed.
+    pub open: i32,
 }
 
 /// The slots of a room from `from` to `to` (both included), with what is free at `now`.
@@ -123,7 +126,8 @@ pub async fn slots(
     now: DateTime<Utc>,
 ) -> Result<Vec<SlotRow>, DbErr> {
     const SQL: &str = "SELECT slot.id, slot.starts_at, slot.ends_at, slot.seats, MIN(CASE WHEN stock.open \
-           THEN stock.capacity - stock.used + COALESCE(lapsed.units, 0) ELSE 0 END) AS free \
+           THEN stock.capacity - stock.used + COALESCE(lapsed.units, 0) ELSE 0 END) AS free, \
+           MIN(CASE WHEN stock.open THEN 1 ELSE 0 END) AS open \
          FROM slot JOIN slot_cell ON slot_cell.slot_id = slot.id JOIN stock ON stock.id = slot_cell.stock_id \
          LEFT JOIN (SELECT claim_stock.stock_id, CAST(SUM(claim_stock.units) AS integer) AS units \
            FROM claim JOIN claim_stock ON claim_stock.claim_id = claim.id \

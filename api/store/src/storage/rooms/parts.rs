@@ -44,7 +44,15 @@ pub async fn path_of(conn: &impl ConnectionTrait, id: RoomId) -> Result<Vec<Room
     ids(conn, SQL, id).await
 }
 
-async fn with_parts(conn: &impl ConnectionTrait, id: RoomId) -> Result<Vec<RoomId>, DbErr> {
+/// Every room of the tree that `id` is in.
+pub(super) async fn root_parts(conn: &impl ConnectionTrait, id: RoomId) -> Result<Vec<RoomId>, DbErr> {
+    match path_of(conn, id).await?.last() {
+        Some(root) => with_parts(conn, *root).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+pub(super) async fn with_parts(conn: &impl ConnectionTrait, id: RoomId) -> Result<Vec<RoomId>, DbErr> {
     const SQL: &str = "WITH RECURSIVE down (id) AS ( \
            SELECT id FROM room WHERE id = $1 \
            UNION ALL SELECT room.id FROM room JOIN down ON room.part_of = down.id) \

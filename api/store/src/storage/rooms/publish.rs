@@ -6,12 +6,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use linli_domain::{
     Code, Event,
     ids::{SlotId, StockId},
-    inventory::{Claim, KeyDigest, Need, Tag},
+    inventory::{Claim, KeyDigest, Need, Shortage, Tag},
     rooms::{Cell, DayPlan},
 };
 use sea_orm::{ConnectionTrait, DbErr, Set, entity::prelude::*};
 
-use super::{Room, room_cell, slot, slot_cell};
+use super::{Room, closures, room_cell, slot, slot_cell};
 use crate::{
     Env, Error,
     inventory::{claim_within, stock},
@@ -78,6 +78,9 @@ pub async fn publish(
     for (slot, cells) in shared {
         take_once(tx, env, &tag, slot, &cells).await?;
     }
+    if created > 0 {
+        closures::keep_shut(tx, env, room, date).await?;
+    }
     Ok(Published { created, kept: plan.slots.len() - created })
 }
 
@@ -104,7 +107,8 @@ async fn take_once(
         .map_err(|error| Error::internal("claiming the cells of a shared slot", error))?;
     match claim_within(tx, env, &claim).await? {
         Ok(()) => Ok(()),
-        Err(_) => Err(Code::SlotTaken.into()),
+        Err(Shortage::Closed) => Err(Code::SlotClosed.into()),
+        Err(Shortage::SoldOut | Shortage::Quota { .. }) => Err(Code::SlotTaken.into()),
     }
 }
 

@@ -117,6 +117,10 @@ async fn make(
     let app = App::build(config, env).await?;
     let seeded = seed(args, &app).await?;
     bootstrap::ensure_account(&app, DEMO_STAFF, Role::CityAdmin, Some(seeded.city)).await?;
+    // Who runs the city does not take money; the tour pays at a counter.
+    if let Some(Bookable { counter, .. }) = seeded.bookable {
+        bootstrap::ensure_account(&app, DEMO_STAFF, Role::CounterClerk, Some(counter)).await?;
+    }
     Ok((app, seeded))
 }
 
@@ -216,7 +220,7 @@ async fn announce(args: &Args, app: &App, seeded: &Seeded, address: SocketAddr) 
     say(&format!("curl -s '{base}/v1/facilities/nearby?{here}&within_minutes=15&open_now=true'"));
     say("# the canteens, the nearest first");
     say(&format!("curl -s -G '{base}/v1/facilities/search?{here}' --data-urlencode 'q=食堂'"));
-    if let Some(Bookable { room, slot }) = seeded.bookable {
+    if let Some(Bookable { room, slot, .. }) = seeded.bookable {
         let body = json!({ "room_id": room.to_string(), "slot_ids": [slot.to_string()], "party_size": 2 });
         say("# a room for tomorrow; the same line again answers the same booking");
         say(&format!(

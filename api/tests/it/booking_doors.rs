@@ -16,7 +16,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::{
-    booking_life::{booked, change, id, policy},
+    booking_life::{booked, booked_soon, change, id, policy},
     bookings::{
         all, bare_room, book, cancel, count, nothing_is_oversold, publish, slot_ids, slots, tomorrow, wish,
     },
@@ -164,7 +164,7 @@ both!(requests_that_hold_are_kept_until_decided_and_may_be_declined, async |rig:
     let why = json!({ "reason": "当天要消毒" });
     let declined = staff(rig, &clerk, "n", (&mine, "decline"), &why).await.ok();
     assert_eq!((&declined["state"], &declined["declined"]["reason"]), (&json!("declined"), &why["reason"]));
-    let theirs = booked(rig, &other, "c", &body).await;
+    let theirs = booked_soon(rig, &other, "c", &body).await;
     let due = approve(rig, &clerk, "y", &theirs).await.ok();
     assert_eq!((&due["state"], &due["price_fen"]), (&json!("pending_payment"), &json!(500)));
     approve(rig, &clerk, "y2", &theirs).await.is_problem(409, "booking_not_pending");

@@ -17,6 +17,7 @@ mod rig;
 mod booking_closures;
 mod booking_doors;
 mod booking_life;
+mod booking_quotas;
 mod booking_refusals;
 mod bookings;
 mod commands;

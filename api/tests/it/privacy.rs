@@ -29,6 +29,7 @@ const NAME: &str = "欧阳锦绣";
 const CLERK_NAME: &str = "上官明镜";
 const CLERK_PHONE: &str = "13900112233";
 const PURPOSE: &str = "给奶奶过九十大寿";
+const COMPANION: &str = "司马青禾";
 const REASON: &str = "膝盖手术后走不动";
 const REPORT: &str = "我住翠柳巷十二号三单元";
 const REPLY: &str = "已电话告知您的女儿";
@@ -48,6 +49,7 @@ fn everyone() -> Vec<Planted> {
             .or("pinyin in words", "ouyang jinxiu"),
         Planted::new("staff name", CLERK_NAME, &["told to staff"]),
         Planted::new("purpose", PURPOSE, &["told to staff"]),
+        Planted::new("companion", COMPANION, &["told to staff"]),
         Planted::new("reason", REASON, &["told to staff"]),
         Planted::new("report", REPORT, report),
         Planted::new("reply", REPLY, reply),
@@ -193,8 +195,8 @@ async fn residents(walk: &Walk<'_>, town: &Town) {
     walk.edit(me, Method::PATCH, "/v1/me", 2, json!({ PHONE: ID_CARD })).await;
 
     for slot in &town.slots {
-        let body =
-            json!({ "room_id": town.room, "slot_ids": [slot["id"]], "party_size": 3, "purpose": PURPOSE });
+        let body = json!({ "room_id": town.room, "slot_ids": [slot["id"]], "party_size": 3,
+            "purpose": PURPOSE, "companions": [COMPANION] });
         let booked = walk.ask("themselves", me, Method::POST, "/v1/bookings", Some(body.clone())).await.ok();
         walk.ask("another", other, Method::POST, "/v1/bookings", Some(body))
             .await
@@ -205,6 +207,10 @@ async fn residents(walk: &Walk<'_>, town: &Town) {
             walk.post("themselves", me, &format!("{path}/cancel"), json!({ "reason": REASON })).await;
         }
     }
+    walk.get("themselves", me, "/v1/messages").await;
+    let feed = walk.post("themselves", me, "/v1/me/calendar-feed", json!({})).await;
+    // Whoever has the address reads times and places, and nothing of what for or with whom.
+    walk.ask("another", "", Method::GET, &text(&feed["path"]), None).await;
     let report = json!({ "kind": "other", "text": REPORT });
     let path = format!("/v1/facilities/{}/reports", town.facility);
     let report = walk.post("themselves", me, &path, report).await;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use chrono::Days;
 use linli_domain::{
+    access::OrgPath,
     generator::{Generator, MadeFacility, RoomKind, SOURCE},
-    ids::{FacilityId, RoomId, SlotId},
+    ids::{FacilityId, OrganisationId, RoomId, SlotId},
     rooms::Span,
     time::local_date,
 };
@@ -33,6 +34,8 @@ pub struct Bookable {
     pub room: RoomId,
     /// The slot, tomorrow.
     pub slot: SlotId,
+    /// The organisation at whose counter it is paid for.
+    pub counter: OrganisationId,
 }
 
 /// Makes the rooms of the first facilities that have any and publishes a week; answers a slot of tomorrow.
@@ -62,15 +65,16 @@ pub(super) async fn seed(
                 }
             };
             publish(app, &room, kind).await?;
-            first.get_or_insert(room.id);
+            first.get_or_insert((room.id, facility.org_path.clone()));
         }
         progress("rooms", done + 1, with_rooms.len());
     }
-    let Some(room) = first else { return Ok(None) };
+    let Some((room, place)) = first else { return Ok(None) };
+    let Some(counter) = OrgPath::parse(&place).and_then(|path| path.ids().last()) else { return Ok(None) };
     let tomorrow = local_date(app.env.now()) + Days::new(1);
     let slots = rooms::slots(app, room, Some(tomorrow), Some(tomorrow)).await?;
     let free = slots.into_iter().find(|slot| slot.not_bookable.is_none());
-    Ok(free.map(|slot| Bookable { room, slot: slot.id }))
+    Ok(free.map(|slot| Bookable { room, slot: slot.id, counter }))
 }
 
 fn new_room(facility_id: FacilityId, kind: &RoomKind) -> NewRoom {

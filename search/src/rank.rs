@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use linli_domain::geo::WalkProfile;
+use linli_domain::geo::{EARTH_RADIUS_M, WalkProfile};
 
 use crate::{
     answer::{Answer, Ask, Found, page},
@@ -150,8 +150,8 @@ fn nearest_first<L: Fn(&Facts, u32) -> u32>(
         }
     }
     let around = snapshot.tree().nearest_neighbor_iter_with_distance_2(origin);
-    // A step there costs as much as a few hits here.
-    for (leaf, chord_2) in around.take(SOON.min(hits.len() / 4)) {
+    // A step there costs as much as a dozen hits here.
+    for (leaf, chord_2) in around.take(SOON.min(hits.len() / 16)) {
         let distance_cm = centimetres(metres_of_chord_2(chord_2));
         // What has no place on the map comes after everything that has one.
         if sieve.is_out_of_reach(distance_cm, loss(best, distance_cm, Some(true), ask.profile, ask.weights)) {
@@ -182,15 +182,48 @@ pub(crate) fn score(
         let minutes = profile.minutes(f64::from(distance_cm) / 100.0) as f32;
         1.0 / (1.0 + minutes / HALF_WORTH_MINUTES)
     };
-    let openness = match open {
-        Some(true) => 1.0,
-        None => 0.5,
-        Some(false) => 0.0,
-    };
     Score {
         text: weights.text * relevance.min(MAX_RELEVANCE),
         walk: weights.walk * nearness,
-        open: weights.open * openness,
+        open: weights.open * openness(open),
+    }
+}
+
+fn openness(open: Option<bool>) -> f32 {
+    match open {
+        Some(true) => 1.0,
+        None => 0.5,
+        Some(false) => 0.0,
+    }
+}
+
+/// What a hit must reach to be on the page, told from its squared chord alone: most hits of a common
+/// word are passed over here, without a root or an arc.
+pub(crate) struct Bar {
+    weights: Weights,
+    /// How far one walks for half the worth of nearness.
+    half_worth_m: f64,
+}
+
+/// The exact judgement rounds: this much of a score is given, and then judged exactly.
+const ROUNDING: f64 = 0.000_01;
+
+impl Bar {
+    pub(crate) fn new(ask: &Ask) -> Self {
+        Self { weights: ask.weights, half_worth_m: ask.profile.radius_m(f64::from(HALF_WORTH_MINUTES)) }
+    }
+
+    /// Whether a hit certainly loses more than `worst`.
+    pub(crate) fn is_missed(&self, worst: u32, relevance: f32, open: Option<bool>, chord_2: f64) -> bool {
+        let Weights { text, walk, open: opening } = self.weights;
+        let rest = text * (MAX_RELEVANCE - relevance.min(MAX_RELEVANCE)) + opening * (1.0 - openness(open));
+        let nearness =
+            1.0 - ((f64::from(worst) + 0.5) / 10_000.0 + ROUNDING - f64::from(rest)) / f64::from(walk);
+        // Nearness is half / (half + metres), and metres are never fewer than the chord's.
+        let metres_times_nearness = self.half_worth_m * (1.0 - nearness);
+        let chord_times_nearness_2 = chord_2 * (EARTH_RADIUS_M * nearness).powi(2);
+        nearness > 1.0
+            || (nearness > 0.0 && chord_times_nearness_2 > metres_times_nearness * metres_times_nearness)
     }
 }
 
@@ -204,4 +237,34 @@ fn loss(relevance: f32, distance_cm: u32, open: Option<bool>, profile: WalkProfi
     let best = MAX_RELEVANCE * weights.text + weights.walk + weights.open;
     let rank = score(relevance, distance_cm, open, profile, weights).total();
     ((best - rank).max(0.0) * 10_000.0).round() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use linli_domain::geo::Point;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn nothing_is_passed_over_that_could_be_on_the_page(
+            (relevance, worst) in (0.0_f32..2.2, 0_u32..20_000),
+            (north, east) in (-0.3..0.3, -0.3..0.3),
+            open in proptest::option::of(any::<bool>()),
+            (weights, profile) in (
+                prop_oneof![Just(Weights::USUAL), Just(Weights::NEAREST)],
+                prop_oneof![Just(WalkProfile::Adult), Just(WalkProfile::Elder)],
+            ),
+        ) {
+            let here = on_sphere(Point::wgs84(30.25, 120.17).unwrap());
+            let there = on_sphere(Point::wgs84(30.25 + north, 120.17 + east).unwrap());
+            let chord_2 = chord_2(&here, &there);
+            let exact = loss(relevance, centimetres(metres_of_chord_2(chord_2)), open, profile, weights);
+            let bar = Bar { weights, half_worth_m: profile.radius_m(f64::from(HALF_WORTH_MINUTES)) };
+            let missed = bar.is_missed(worst, relevance, open, chord_2);
+            prop_assert!(!missed || exact > worst, "{exact} is passed over for {worst}");
+            prop_assert!(missed || exact <= worst + 1, "{exact} is judged exactly for {worst}");
+        }
+    }
 }

@@ -1,14 +1,12 @@
 //! Sifting: candidates in, the page and the counts out.
 
-use linli_domain::geo::EARTH_RADIUS_M;
-
 use crate::{
     answer::{Ask, Found},
     catalogue::{Facts, OpenThen, Openings, Slot, Snapshot},
     distance::{centimetres, chord_2, metres_of_chord_2, on_sphere},
     filter::Facets,
     order::{Hit, Place, Sort, Top},
-    rank::TextHit,
+    rank::{Bar, TextHit},
 };
 
 /// One pass over candidates, whatever found them.
@@ -19,6 +17,7 @@ pub(crate) struct Sieve<'a> {
     then: Option<OpenThen<'a>>,
     origin: Option<[f64; 3]>,
     radius_cm: Option<u32>,
+    bar: Bar,
     top: Top<Hit>,
     facets: Option<Facets>,
 }
@@ -37,6 +36,7 @@ impl<'a> Sieve<'a> {
             then: ask.then.map(|then| OpenThen::new(then, ask.now, openings)),
             origin: ask.origin.map(on_sphere),
             radius_cm: radius_m.map(centimetres),
+            bar: Bar::new(ask),
             top: Top::new(ask.limit + 1),
             facets: ask.facets.then(Facets::default),
         }
@@ -44,16 +44,15 @@ impl<'a> Sieve<'a> {
 
     /// Takes a candidate of a text index whose distance is to be measured; `loss` is told the distance.
     ///
-    /// Most candidates of a common word cannot be on the page: the squared chord alone shows that.
+    /// Most candidates of a common word cannot be on the page, and the squared chord alone shows that.
     pub(crate) fn offer(&mut self, hit: TextHit, loss: impl Fn(&Facts, u32) -> u32) {
         let Some(facts) = self.snapshot.facts(hit.slot) else { return };
         let chord_2 = self.origin.zip(facts.on_sphere).map(|(origin, point)| chord_2(&origin, &point));
         if self.ask.sort == Sort::Relevance
             && self.facets.is_none()
             && let Some(worst) = self.top.worst()
-            // A chord is never longer than its arc, and a centimetre is given for rounding.
             && let Some(chord_2) = chord_2
-            && loss(facts, centimetres((chord_2.sqrt() * EARTH_RADIUS_M - 0.01).max(0.0))) > worst.place.loss
+            && self.bar.is_missed(worst.place.loss, hit.relevance, self.openings.is_open(facts), chord_2)
         {
             return;
         }

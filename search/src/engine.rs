@@ -24,6 +24,7 @@ use crate::{
     source::{Meeting, Met, TextSource, Wanted},
     suggest::{Suggestion, SuggestionKind, Wordlist},
     text::{Analyzer, Query, Step, Wish, fold},
+    tokens::Tokenizer,
 };
 
 /// Why the engine could not do it.
@@ -73,9 +74,10 @@ impl SearchEngine {
             None => TextIndex::in_memory(stamp)?,
         };
         let mut snapshot = Snapshot::empty(generation, calendar);
+        let mut tokenizer = Tokenizer::new(&analyzer);
         for document in documents {
             if let Some(slot) = snapshot.put(&document) {
-                index.add(&analyzer, slot, &document)?;
+                index.add(&mut tokenizer, slot, &document)?;
             }
         }
         snapshot.finish(cursor);

@@ -59,8 +59,8 @@ impl Wordlist {
             facility: None,
         });
         let with_keys = |suggestion: Suggestion| {
-            let mut keys = analyzer.name(&suggestion.text).spellings;
-            keys.push(fold(&suggestion.text));
+            let spellings = analyzer.name(&suggestion.text).spellings;
+            let keys = spellings.iter().map(str::to_owned).chain([fold(&suggestion.text)]).collect();
             (keys, suggestion)
         };
         Self(categories.chain(services).map(with_keys).collect())

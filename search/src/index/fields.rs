@@ -37,8 +37,9 @@ impl Fields {
     pub(super) fn schema() -> Schema {
         let mut schema = Schema::builder();
         schema.add_u64_field(SLOT, FAST | INDEXED);
-        // Only whether a token is there counts: no frequencies, no positions, no norms. Tokens come
-        // between blanks: handed over ready-made, tantivy would write them to JSON and read them back.
+        // Only whether a token is there counts: no frequencies, no positions, no norms, so one that comes
+        // twice does no harm. Tokens come between blanks: handed over ready-made, tantivy would write
+        // them to JSON and read them back.
         let indexing = TextFieldIndexing::default()
             .set_tokenizer("whitespace")
             .set_index_option(IndexRecordOption::Basic)
@@ -72,7 +73,7 @@ impl Fields {
         Term::from_field_u64(self.slot, u64::from(slot))
     }
 
-    pub(super) fn document(&self, slot: Slot, tokens: DocumentTokens) -> TantivyDocument {
+    pub(super) fn document(&self, slot: Slot, tokens: &DocumentTokens) -> TantivyDocument {
         let mut document = TantivyDocument::new();
         document.add_u64(self.slot, u64::from(slot));
         for name in &tokens.exact {
@@ -81,22 +82,17 @@ impl Fields {
         for division in &tokens.division {
             document.add_text(self.division, division);
         }
-        add_tokens(&mut document, self.name, tokens.name);
-        add_tokens(&mut document, self.gram, tokens.gram);
-        add_tokens(&mut document, self.pinyin, tokens.pinyin);
-        add_tokens(&mut document, self.concept, tokens.concept);
-        add_tokens(&mut document, self.offer, tokens.offer);
-        add_tokens(&mut document, self.offer_concept, tokens.offer_concept);
-        add_tokens(&mut document, self.place, tokens.place);
+        for (field, tokens) in [
+            (self.name, &tokens.name),
+            (self.gram, &tokens.gram),
+            (self.pinyin, &tokens.pinyin),
+            (self.concept, &tokens.concept),
+            (self.offer, &tokens.offer),
+            (self.offer_concept, &tokens.offer_concept),
+            (self.place, &tokens.place),
+        ] {
+            document.add_text(field, tokens.as_str());
+        }
         document
-    }
-}
-
-/// Adds each token once; none holds a blank.
-fn add_tokens(document: &mut TantivyDocument, field: Field, mut tokens: Vec<String>) {
-    tokens.sort_unstable();
-    tokens.dedup();
-    if !tokens.is_empty() {
-        document.add_text(field, tokens.join(" "));
     }
 }

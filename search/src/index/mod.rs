@@ -32,7 +32,7 @@ use crate::{
     rank::TextHit,
     source::{Met, TextSource, Wanted},
     text::{Analyzer, Query},
-    tokens::DocumentTokens,
+    tokens::Tokenizer,
 };
 use fields::Fields;
 
@@ -111,11 +111,11 @@ impl TextIndex {
     /// Adds what is in a slot that this index has never held; visible after [`Self::commit`].
     pub(crate) fn add(
         &self,
-        analyzer: &Analyzer,
+        tokenizer: &mut Tokenizer<'_>,
         slot: Slot,
         document: &FacilityDocument,
     ) -> tantivy::Result<()> {
-        let document = self.fields.document(slot, DocumentTokens::new(analyzer, document));
+        let document = self.fields.document(slot, &tokenizer.document(document));
         self.write(|writer| writer.add_document(document).map(drop))
     }
 
@@ -125,12 +125,12 @@ impl TextIndex {
         analyzer: &Analyzer,
         changes: impl IntoIterator<Item = (Slot, Option<&'a FacilityDocument>)>,
     ) -> tantivy::Result<()> {
+        let mut tokenizer = Tokenizer::new(analyzer);
         self.write(|writer| {
             for (slot, document) in changes {
                 writer.delete_term(self.fields.slot_term(slot));
                 if let Some(document) = document {
-                    let tokens = DocumentTokens::new(analyzer, document);
-                    writer.add_document(self.fields.document(slot, tokens))?;
+                    writer.add_document(self.fields.document(slot, &tokenizer.document(document)))?;
                 }
             }
             Ok(())

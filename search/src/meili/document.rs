@@ -11,7 +11,7 @@ use super::code::{code, concept_code};
 use crate::{
     document::FacilityDocument,
     text::{Analyzer, fold, short_division},
-    tokens::DocumentTokens,
+    tokens::Tokenizer,
 };
 
 /// The attributes that are searched, the worthiest first; see [`super::question`] for the worth.
@@ -54,7 +54,7 @@ struct Geo {
 impl MeiliDocument {
     /// The document of a facility.
     pub fn new(analyzer: &Analyzer, facility: &FacilityDocument) -> Self {
-        let tokens = DocumentTokens::new(analyzer, facility);
+        let tokens = Tokenizer::new(analyzer).document(facility);
         let parts = facility.names().flat_map(|name| parts(&fold(name)));
         // The division it lies in says more than a word of its address.
         let short = facility.divisions.iter().filter_map(|name| short_division(name).map(fold));
@@ -68,23 +68,13 @@ impl MeiliDocument {
             fee_kind: facility.fee_kinds(),
             mode: facility.modes(),
             accessible: facility.accessibility,
-            named: words(tokens.name.iter().map(|word| code(word))),
+            named: words(tokens.name.iter().map(code)),
             named_otherwise: words(
-                tokens
-                    .concept
-                    .iter()
-                    .map(|name| concept_code(name))
-                    .chain(tokens.pinyin.iter().map(|word| code(word))),
+                tokens.concept.iter().map(concept_code).chain(tokens.pinyin.iter().map(code)),
             ),
             named_in_part: words(parts.chain(divisions).map(|part| code(&part))),
-            offered: words(tokens.offer.iter().map(|word| code(word))),
-            around: words(
-                tokens
-                    .offer_concept
-                    .iter()
-                    .map(|name| concept_code(name))
-                    .chain(tokens.place.iter().map(|word| code(word))),
-            ),
+            offered: words(tokens.offer.iter().map(code)),
+            around: words(tokens.offer_concept.iter().map(concept_code).chain(tokens.place.iter().map(code))),
             exact: tokens.exact,
         }
     }

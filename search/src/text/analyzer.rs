@@ -12,17 +12,18 @@ use super::{
     lexicon::{ConceptId, Lexicon},
     pinyin,
     terms::{Term, Terms},
+    tokens::Tokens,
 };
 
 /// Everything a name is found by.
 #[derive(Debug, Default)]
 pub struct NameTokens {
     /// Words, compounds and their parts alike.
-    pub words: Vec<String>,
+    pub words: Tokens,
     /// Single characters and pairs, so that any part of a name finds it however it is cut.
-    pub grams: Vec<String>,
+    pub grams: Tokens,
     /// Full pinyin and initials of runs of words.
-    pub spellings: Vec<String>,
+    pub spellings: Tokens,
 }
 
 /// Cuts, folds and spells Chinese text by one lexicon.
@@ -111,10 +112,15 @@ impl Analyzer {
     }
 
     /// The words of a text, compounds and their parts alike.
-    pub fn words(&self, text: &str) -> Vec<String> {
+    pub fn words(&self, text: &str) -> Tokens {
         let folded = fold(text);
-        let cut = self.jieba().cut_for_search(&folded, true).into_iter();
-        cut.map(|token| token.word).filter(|word| !word.trim().is_empty()).map(str::to_owned).collect()
+        let mut words = Tokens::default();
+        for token in self.jieba().cut_for_search(&folded, true) {
+            if !token.word.trim().is_empty() {
+                words.push(token.word);
+            }
+        }
+        words
     }
 
     /// The concepts a text names.
@@ -125,12 +131,12 @@ impl Analyzer {
     /// Everything a name is found by.
     pub fn name(&self, name: &str) -> NameTokens {
         let folded = fold(name);
-        let mut tokens = NameTokens { grams: grams(&folded).collect(), ..NameTokens::default() };
+        let mut tokens = NameTokens { grams: grams(&folded), ..NameTokens::default() };
         let mut starts = Vec::new();
         for token in self.jieba().tokenize(&folded, TokenizeMode::Search, true) {
             starts.push(token.start);
             if !token.word.trim().is_empty() {
-                tokens.words.push(token.word.to_owned());
+                tokens.words.push(token.word);
             }
         }
         // A known word begins where it begins, however the dictionary cuts round it.
@@ -146,13 +152,18 @@ impl Analyzer {
 }
 
 /// Single characters and pairs of neighbours of a folded text.
-pub(crate) fn grams(folded: &str) -> impl Iterator<Item = String> + '_ {
-    folded.split_whitespace().flat_map(|run| {
-        let next = run.chars().skip(1).map(Some).chain([None]);
-        run.chars().zip(next).flat_map(|(c, next)| {
-            [Some(c.to_string()), next.map(|next| [c, next].iter().collect())].into_iter().flatten()
-        })
-    })
+fn grams(folded: &str) -> Tokens {
+    let mut grams = Tokens::default();
+    for run in folded.split_whitespace() {
+        let mut chars = run.chars().peekable();
+        while let Some(c) = chars.next() {
+            grams.push_chars([c]);
+            if let Some(next) = chars.peek() {
+                grams.push_chars([c, *next]);
+            }
+        }
+    }
+    grams
 }
 
 #[cfg(test)]
@@ -173,21 +184,21 @@ mod tests {
             assert_eq!(hidden, None, "{word} hides a shorter word: list atoms only");
         }
         for word in ["托育", "助餐", "邻里坊", "渝邻汇", "闸弄口", "羽毛球"] {
-            assert!(ANALYZER.words(&format!("{word}点")).contains(&word.to_owned()), "{word}");
+            assert!(ANALYZER.words(&format!("{word}点")).iter().any(|found| found == word), "{word}");
         }
     }
 
     #[test]
     fn any_part_of_a_name_is_a_gram() {
         let name = ANALYZER.name("翯翀邻里坊");
-        assert!(name.grams.contains(&"翯翀".to_owned()) && name.grams.contains(&"坊".to_owned()));
+        assert_eq!(name.grams.as_str(), "翯 翯翀 翀 翀邻 邻 邻里 里 里坊 坊 ");
     }
 
     #[test]
     fn a_name_is_spelt_by_its_words() {
         let name = ANALYZER.name("采荷社区老年食堂");
         for spelling in ["lnst", "shitang", "caihe", "caiheshequ"] {
-            assert!(name.spellings.contains(&spelling.to_owned()), "{spelling}: {:?}", name.spellings);
+            assert!(name.spellings.iter().any(|found| found == spelling), "{spelling}: {:?}", name.spellings);
         }
     }
 }

@@ -31,7 +31,15 @@ fn is_invisible(c: char) -> bool {
         | '\u{feff}')
 }
 
+/// The folded form of every character of the great Chinese blocks: most of what is folded.
+static HAN: LazyLock<Vec<char>> = LazyLock::new(|| ('\u{3400}'..='\u{9fff}').map(fold_any).collect());
+
 fn fold_char(c: char) -> char {
+    let at = (c as usize).checked_sub(0x3400);
+    at.and_then(|at| HAN.get(at)).copied().unwrap_or_else(|| fold_any(c))
+}
+
+fn fold_any(c: char) -> char {
     let c = match c {
         // The full-width block repeats ASCII at a fixed distance.
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),

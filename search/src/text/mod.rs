@@ -10,6 +10,7 @@ mod pinyin;
 mod question;
 mod repair;
 mod terms;
+mod tokens;
 mod wish;
 
 pub use analyzer::{Analyzer, NameTokens};
@@ -17,4 +18,5 @@ pub use fold::fold;
 pub use lexicon::{Concept, ConceptId, Lexicon, LexiconError};
 pub use question::{Query, Step, Unit};
 pub(crate) use terms::short_division;
+pub use tokens::Tokens;
 pub use wish::Wish;

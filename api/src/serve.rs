@@ -158,16 +158,36 @@ async fn watch_database(app: App, stop: CancellationToken) {
     }
 }
 
-/// Resolves on SIGTERM or SIGINT. Listens from the call on, not from the first poll: a signal that
+/// Resolves on SIGTERM, on SIGINT and, unless it was started to outlive its terminal (`nohup`), on SIGHUP.
+/// Listens from the call on, not from the first poll: a signal that
 /// comes while the process still starts must end it in order too.
 pub fn signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
     let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be listened for");
+    let mut hangup =
+        (!hangup_is_ignored()).then(|| signal(SignalKind::hangup()).expect("SIGHUP can be listened for"));
     async move {
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => _ = hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = hung_up => {}
         }
     }
+}
+
+/// Whether it was started to outlive its terminal, where the system tells it.
+pub fn hangup_is_ignored() -> bool {
+    const SIGHUP_BIT: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & SIGHUP_BIT != 0)
 }

@@ -86,12 +86,18 @@ async fn what_a_demo_announces_answers_at_once() {
 
 #[test]
 fn a_demo_that_is_interrupted_while_it_seeds_leaves_nothing() {
-    for name in ["-INT", "-TERM"] {
+    for name in ["-INT", "-TERM", "-HUP"] {
         let folder = tempfile::tempdir().unwrap();
         let mut child = demo(folder.path(), &["--size", "20000"]).spawn().unwrap();
         let log = folder.path().join("stderr.log");
         wait_for("the seeding", || fs::read_to_string(&log).unwrap().contains("generating").then_some(()));
         signal(&child, name);
+        // Under `nohup` these tests and the demo outlive their terminal.
+        if name == "-HUP" && linli::serve::hangup_is_ignored() {
+            thread::sleep(Duration::from_millis(500));
+            assert!(child.try_wait().unwrap().is_none(), "the terminal took it along");
+            signal(&child, "-TERM");
+        }
         assert_gone(&mut child, folder.path());
     }
 }

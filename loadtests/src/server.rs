@@ -34,6 +34,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the demo in `folder` and waits until it takes traffic.
     pub(crate) fn start(linli: &Path, folder: &Path, size: usize) -> Result<Self, Failure> {
+        Self::start_with(linli, folder, size, &[])
+    }
+
+    /// The same with further configuration.
+    pub(crate) fn start_with(
+        linli: &Path,
+        folder: &Path,
+        size: usize,
+        variables: &[(&str, String)],
+    ) -> Result<Self, Failure> {
         let started = Instant::now();
         let mut child = Command::new(linli)
             .args([
@@ -51,6 +61,7 @@ impl Server {
             // One client makes all requests.
             .env("LINLI_HTTP_RATE_PER_MINUTE", "2000000000")
             .env("LINLI_HTTP_ANONYMOUS_RATE_PER_MINUTE", "2000000000")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();

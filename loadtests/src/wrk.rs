@@ -45,6 +45,16 @@ pub(crate) fn gets(paths: &[String]) -> String {
     )
 }
 
+/// A script that sends `bodies` of JSON to one path in turn.
+pub(crate) fn posts(path: &str, bodies: &[String]) -> String {
+    // What is between such brackets Lua takes as it is.
+    let list: Vec<_> = bodies.iter().map(|body| format!("[==[{body}]==]")).collect();
+    format!(
+        "wrk.headers['Content-Type'] = 'application/json'\nlocal bodies = {{{}}}\nlocal at = 0\nrequest = function()\n  at = at % #bodies + 1\n  return wrk.format('POST', {path:?}, nil, bodies[at])\nend\n",
+        list.join(",")
+    )
+}
+
 /// Asks what a script says for so many seconds.
 pub(crate) fn run_script(
     target: Target<'_>,

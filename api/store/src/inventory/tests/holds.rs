@@ -13,10 +13,13 @@ use super::{super::gate::MOST_PAST, *};
 
 /// Both gates on `db`, each with a clock that the test moves.
 async fn benches(db: &Db, redis: &PrivateRedis) -> [(Bench, Arc<TestClock>); 2] {
-    [Bench::open(db), Bench::redis(db, redis).await].map(|bench| {
-        let clock = TestClock::at(DateTime::from_timestamp_secs(1_795_000_000).unwrap());
-        (Bench { env: Env::with_clock(clock.clone()), ..bench }, clock)
-    })
+    [Bench::open(db), Bench::redis(db, redis).await].map(with_a_clock)
+}
+
+/// The same bench with a clock that the test moves.
+pub(super) fn with_a_clock(bench: Bench) -> (Bench, Arc<TestClock>) {
+    let clock = TestClock::at(DateTime::from_timestamp_secs(1_795_000_000).unwrap());
+    (Bench { env: Env::with_clock(clock.clone()), ..bench }, clock)
 }
 
 fn code(result: Result<Answered, Error>) -> Result<bool, Code> {

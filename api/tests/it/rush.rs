@@ -19,7 +19,7 @@ use linli_store::{Env, inventory::divergence_of_claims};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{
-    private_redis::PrivateRedis,
+    private_redis::{PrivateCluster, PrivateRedis},
     process::ServerProcess,
     rig::{Rig, Server, both},
 };
@@ -147,12 +147,20 @@ both!(of_a_thousand_at_once_one_books_behind_every_gate_and_when_redis_dies, asy
             config.gate = GateKind::Open;
         })
         .await;
+    let cluster = PrivateCluster::spawn();
+    let at = |config: &mut Config| {
+        patient(config);
+        config.redis.url = cluster.urls().join(",");
+    };
+    let (three, four) = (rig.another(at).await, rig.another(at).await);
     let mut town = Town::new(rig, 1_000).await;
     everybody_wants_one_slot(&mut town, "redis", [&one, &two], || {}).await;
+    everybody_wants_one_slot(&mut town, "cluster", [&three, &four], || {}).await;
     everybody_wants_one_slot(&mut town, "open", [&open, &open], || {}).await;
     everybody_wants_one_slot(&mut town, "killed", [&one, &two], || redis.kill()).await;
     town.is_acquitted().await;
-    for server in [one, two, open] {
+    assert!(cluster.keys().iter().sum::<u32>() > 0, "the cluster was asked, not only the tables");
+    for server in [one, two, three, four, open] {
         server.stop().await;
     }
 });
@@ -180,12 +188,14 @@ both!(overlapping_slots_and_pairs_in_either_order_are_never_booked_twice, async 
 
 /// The last unit is booked at a server that then dies or stalls; the reply is lost; while a crowd
 /// wants the same slot everywhere, the resident tries again at another server.
-async fn a_lost_reply_is_replayed(rig: &Rig, fault: &str) {
+async fn a_lost_reply_is_replayed(rig: &Rig, other: &Server, fault: &str) {
     // The other process has the clock on the wall.
     rig.clock.set(Env::system().now());
     let mut town = Town::new(rig, 120).await;
     let (room, slots) = town.room(&[(540, 600)]).await;
-    let dying = ServerProcess::start(rig.database_url(), &[("LINLI_FAILPOINTS", fault)]);
+    let redis = other.app.config.redis.url.as_str();
+    let dying =
+        ServerProcess::start(rig.database_url(), &[("LINLI_FAILPOINTS", fault), ("LINLI_REDIS_URL", redis)]);
     let mine = town.wish(&dying.base, 0, "mine", &room, &[&slots[0]]);
     let booked = async {
         while town.office.slots(&room, &town.date).await.unwrap()[0].free > 0 {
@@ -193,12 +203,12 @@ async fn a_lost_reply_is_replayed(rig: &Rig, fault: &str) {
         }
     };
     assert_eq!(town.crowd.create(&mine, booked).await, Outcome::Unknown);
-    let wishes = (1..120).map(|i| town.wish(&rig.base, i, "theirs", &room, &[&slots[0]])).collect();
+    let wishes = (1..120).map(|i| town.wish(&other.base, i, "theirs", &room, &[&slots[0]])).collect();
     let crowd = town.crowd.clone();
     let rush = tokio::spawn(async move { crowd.rush(wishes).await });
     for wait_ms in [1, 10, 1_000] {
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-        let again = Wish { base: rig.base.clone(), ..mine.clone() };
+        let again = Wish { base: other.base.clone(), ..mine.clone() };
         let outcome = town.crowd.create(&again, patience(Duration::from_secs(10))).await;
         assert!(matches!(outcome, Outcome::Done { replayed: true, .. }), "after {wait_ms} ms: {outcome:?}");
     }
@@ -207,11 +217,18 @@ async fn a_lost_reply_is_replayed(rig: &Rig, fault: &str) {
 }
 
 both!(a_reply_lost_with_its_server_is_replayed_by_another_in_a_rush, async |rig: &Rig| {
-    a_lost_reply_is_replayed(rig, "claim.after_commit=abort").await;
+    a_lost_reply_is_replayed(rig, rig, "claim.after_commit=abort").await;
 });
 
 both!(a_reply_nobody_waited_for_is_replayed_by_another_in_a_rush, async |rig: &Rig| {
-    a_lost_reply_is_replayed(rig, "claim.after_commit=sleep(2000)").await;
+    a_lost_reply_is_replayed(rig, rig, "claim.after_commit=sleep(2000)").await;
+});
+
+both!(a_reply_lost_behind_a_cluster_is_replayed_by_another_server, async |rig: &Rig| {
+    let cluster = PrivateCluster::spawn();
+    let other = rig.another(|config| config.redis.url = cluster.urls().join(",")).await;
+    a_lost_reply_is_replayed(rig, &other, "claim.after_commit=abort").await;
+    other.stop().await;
 });
 
 /// Takes the CHECK away that says `used` ≤ `capacity`.

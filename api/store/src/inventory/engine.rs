@@ -214,7 +214,8 @@ impl Inventory {
                 Ok(Answered { stored: order.answer.clone(), replayed: false })
             }
             Ok(Written::Replayed(stored)) => {
-                holds.void().await;
+                // Its units may be these: given back, somebody else would be let in and this refused.
+                let _ = holds.made(db, env).await;
                 Ok(Answered { stored, replayed: true })
             }
             Err(error) => {

@@ -61,21 +61,12 @@ impl Holds {
         self.held.clear();
     }
 
-    async fn find_out(mut self) -> Result<(), Error> {
-        let Some((db, env, request)) = self.asked_sql.take() else {
-            self.void().await;
-            return Ok(());
-        };
-        // Unanswered, the expiry of the holds and `gate.sync` tell the gate.
-        let held = std::mem::take(&mut self.held);
-        if !idempotency::had_effect(&db, &env, &request).await? {
-            self.held = held;
-            self.void().await;
-            return Ok(());
-        }
-        for (tag, needs) in held {
+    /// The claim was made, by an earlier try or unseen: the gate is told what SQL has by now.
+    pub(super) async fn made(mut self, db: &Db, env: &Env) -> Result<(), Error> {
+        // Unanswered, `gate.sync` and the expiry of the holds tell the gate.
+        for (tag, needs) in std::mem::take(&mut self.held) {
             let ids: Vec<_> = needs.iter().map(|need| need.stock).collect();
-            let states = states::of_ids(db.read(), &env, &ids).await?.remove(&tag).unwrap_or_default();
+            let states = states::of_ids(db.read(), env, &ids).await?.remove(&tag).unwrap_or_default();
             let settled: Vec<_> = states
                 .iter()
                 .map(|state| Settled { stock: state.stock, lapses: Lapses::At(state.lapses_at) })
@@ -83,6 +74,16 @@ impl Holds {
             self.gate.settle(&tag, self.digest, Outcome::Committed, &settled).await;
         }
         Ok(())
+    }
+
+    async fn find_out(mut self) {
+        let Some((db, env, request)) = self.asked_sql.take() else { return self.void().await };
+        match idempotency::had_effect(&db, &env, &request).await {
+            Ok(false) => self.void().await,
+            Ok(true) => drop(self.made(&db, &env).await),
+            // Dropped again, they would ask again.
+            Err(_) => self.held.clear(),
+        }
     }
 }
 

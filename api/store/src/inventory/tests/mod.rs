@@ -25,7 +25,7 @@ use uuid::Uuid;
 use super::{
     Answered, Confirm, Inventory, InventoryOptions, Order, Return, divergence_of_claims,
     divergence_of_quotas,
-    gate::{Gate, OpenGate, RedisGate, RedisGateOptions},
+    gate::{Asking, Gate, OpenGate, RedisGate, RedisGateOptions, Verdict},
     stock,
 };
 

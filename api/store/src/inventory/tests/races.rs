@@ -164,6 +164,24 @@ on_both!(a_retry_wins_although_another_server_has_just_repeated_a_refusal, async
     }
 });
 
+on_both!(a_replay_leaves_the_gate_with_whose_unit_it_is, async |db: &Db| {
+    let redis = PrivateRedis::spawn();
+    let bench = Bench::redis(db, &redis).await;
+    let ids = bench.stocks("day", &[1, 1]).await;
+    bench.claim("loads", "day", &[(ids[1], 1)]).await.unwrap();
+    let asks = async |key: &str| {
+        let asking = Asking::new(digest(key), &bench.env, Duration::ZERO);
+        let need = Need { stock: ids[0], units: 1 };
+        bench.inventory.gate.reserve(&Tag::from("day".to_owned()), &asking, &[need]).await
+    };
+    // A server that dies between its commit and telling the gate leaves this behind.
+    assert_eq!(asks("mine").await, Verdict::Granted);
+    Bench::open(db).claim("mine", "day", &[(ids[0], 1)]).await.unwrap();
+    assert!(bench.claim("mine", "day", &[(ids[0], 1)]).await.unwrap().replayed);
+    let Verdict::Refused(refused) = asks("another").await else { panic!("it is taken") };
+    assert_eq!(refused.known, [digest("mine")]);
+});
+
 /// Drops a claim of `slot` while Redis is frozen: after its commit, or before it ends.
 async fn dropped_half_way(bench: &Bench, redis: &Arc<PrivateRedis>, slot: StockId, commits: bool) {
     let (frozen, claimant) = (Arc::clone(redis), bench.clone());

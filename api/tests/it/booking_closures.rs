@@ -40,7 +40,7 @@ fn reasons(slots: &[Value]) -> Vec<&str> {
 
 both!(a_closed_room_takes_no_bookings_and_names_those_it_concerns, async |rig: &Rig| {
     let times = [("09:00", "10:00"), ("10:00", "11:00"), ("11:00", "12:00")];
-    let Counter { room: hall, clerk, manager } = counter(rig, &times).await;
+    let Counter { room: hall, clerk, manager, .. } = counter(rig, &times).await;
     let (ids, date) = (slot_ids(rig, &hall).await, tomorrow(rig));
     let (token, other) = (rig.resident_token().await, rig.another(|_| {}).await);
     let before = booked(rig, &token, "a", &wish(&hall, &[&ids[0]])).await;

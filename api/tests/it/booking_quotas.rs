@@ -1,14 +1,19 @@
 //! Policies and quota rules as staff write them, and what they count over HTTP.
 
 use chrono::Days;
-use linli_domain::access::Role;
+use linli_domain::{
+    access::Role,
+    bookings::{LateCancel, Policy},
+    time::local_date,
+};
 use linli_store::storage::staff::organisation;
 use reqwest::Method;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::{
-    booking_life::{booked, change, first_like, id},
+    booking_doors::{Counter, counter, staff},
+    booking_life::{booked, change, first_like, id, policy, weekly},
     bookings::{bare_room, book, cancel, publish, publish_on, slot_ids, slots_on, tomorrow, wish},
     people::town,
     rig::{Answer, Rig, both, send},
@@ -132,4 +137,39 @@ both!(a_household_counts_together_and_a_service_area_over_its_rooms, async |rig:
     publish_on(rig, &rooms[0], later, &[("09:00", "10:00")]).await;
     let next = slots_on(rig, &rooms[0], later).await[0]["id"].as_str().unwrap().to_owned();
     booked(rig, &people[0], "e", &wish(&rooms[0], &[&next])).await;
+});
+
+both!(cancelled_late_is_flagged_and_still_counts_unless_staff_do_it, async |rig: &Rig| {
+    let Counter { room, place, .. } =
+        counter(rig, &[("09:00", "10:00"), ("10:00", "11:00"), ("14:00", "15:00")]).await;
+    let flagged = Policy { late_cancel: LateCancel::Flagged, ..Policy::default() };
+    policy(rig, &room, flagged).await;
+    weekly(rig, &room, 1).await;
+    let (ids, phones) = (slot_ids(rig, &room).await, ["13800000031", "13800000032"]);
+    let mut made = Vec::new();
+    for (phone, slot) in phones.iter().zip(&ids) {
+        made.push(booked(rig, &rig.resident_with(phone).await, "a", &wish(&room, &[slot])).await);
+    }
+    // Half an hour before the first begins, an hour and a half before the second.
+    rig.clock.set(format!("{}T08:30:00+08:00", tomorrow(rig)).parse().unwrap());
+    let people = [rig.resident_with(phones[0]).await, rig.resident_with(phones[1]).await];
+    let late = send(cancel(rig, &people[0], "c", id(&made[0]))).await.ok();
+    assert_eq!((&late["state"], &late["cancelled"]["late"]), (&json!("cancelled"), &json!(true)));
+    let afternoon = wish(&room, &[&ids[2]]);
+    let refused = send(book(rig, &people[0], "b", &afternoon)).await;
+    refused.is_problem(409, "quota_exhausted");
+    assert_eq!(refused.json["quota"]["bookings"][0]["state"], "cancelled", "{}", refused.text);
+    let in_time = send(cancel(rig, &people[1], "c", id(&made[1]))).await.ok();
+    assert_eq!(in_time["cancelled"]["late"], false);
+    let again = booked(rig, &people[1], "b", &wish(&room, &[&ids[1]])).await;
+
+    // By staff it is nobody's fault, however late.
+    rig.clock.set(format!("{}T09:45:00+08:00", local_date(rig.app.env.now())).parse().unwrap());
+    let clerk = rig.staff_token(Role::CounterClerk, Some(place)).await;
+    let by_staff = staff(rig, &clerk, "s", (&again, "cancel"), &json!({})).await.ok();
+    assert_eq!(
+        (&by_staff["cancelled"]["by"], &by_staff["cancelled"]["late"]),
+        (&json!("staff"), &json!(false))
+    );
+    booked(rig, &rig.resident_with(phones[1]).await, "d", &afternoon).await;
 });

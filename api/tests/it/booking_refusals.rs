@@ -5,7 +5,7 @@ use linli::app::rooms::{self, NewRoom};
 use linli_domain::bookings::Policy;
 use linli_store::{
     idempotency::{Request, Stored},
-    storage::rooms::Room,
+    storage::{bookings::policies, rooms::Room},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -209,4 +209,53 @@ both!(a_slot_planned_before_its_room_was_divided_is_booked_all_the_same, async |
     assert_eq!(moved["slot_ids"], json!([ids[1]]));
     nothing_is_oversold(rig).await;
     other.stop().await;
+});
+
+both!(nobody_is_in_two_places_whoever_books_or_moves, async |rig: &Rig| {
+    let times = [("09:00", "10:00"), ("09:30", "10:30"), ("10:00", "11:00"), ("14:00", "15:00")];
+    let (here, there) = (room(rig, &times).await, room(rig, &times).await);
+    for room in [&here, &there] {
+        policy(rig, room, Policy { one_place: true, price_fen: 100, ..Policy::default() }).await;
+    }
+    let (at_here, at_there) = (slot_ids(rig, &here).await, slot_ids(rig, &there).await);
+    let phone = "13800000041";
+    let (elder, child) = (rig.resident_with(phone).await, rig.resident_token().await);
+    let invited = rig.post("/v1/me/family", &json!({ "scopes": ["book"] })).bearer_auth(&elder);
+    let code = send(invited).await.ok()["code"].clone();
+    send(rig.post("/v1/me/family/accept", &json!({ "code": code })).bearer_auth(&child)).await.ok();
+    let mut for_elder = wish(&here, &[&at_here[0]]);
+    for_elder["for_resident_id"] = send(rig.get("/v1/me").bearer_auth(&elder)).await.ok()["id"].clone();
+
+    // It is the elder who is here; the child may be there, and the elder may not.
+    booked(rig, &child, "a", &for_elder).await;
+    let third = room(rig, &times).await;
+    policy(rig, &third, Policy { one_place: true, ..Policy::default() }).await;
+    booked(rig, &child, "b", &wish(&third, &[&slot_ids(rig, &third).await[0]])).await;
+    let refused = send(book(rig, &elder, "c", &wish(&there, &[&at_there[1]]))).await;
+    refused.is_problem(409, "already_elsewhere");
+    booked(rig, &elder, "d", &wish(&there, &[&at_there[2]])).await;
+
+    // What was not paid for lapses, and with it where its resident would have been.
+    rig.clock.advance(chrono::Duration::minutes(31));
+    let elder = rig.resident_with(phone).await;
+    booked(rig, &elder, "e", &wish(&there, &[&at_there[1]])).await;
+    nothing_is_oversold(rig).await;
+
+    for room in [&here, &there] {
+        let free = Policy { one_place: true, ..Policy::default() };
+        policies::write_policy(rig.app.db.any_write(), &rig.app.env, room.id, &free, 1).await.unwrap();
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let mover = rig.resident_token().await;
+    let mine = booked(rig, &mover, "f", &wish(&here, &[&at_here[0]])).await;
+    booked(rig, &mover, "g", &wish(&there, &[&at_there[3]])).await;
+    let path = format!("/v1/bookings/{}/reschedule", id(&mine));
+    let to = |slot: &String| json!({ "slot_ids": [slot] });
+    send(change(rig, &mover, "m1", &path, &to(&at_here[3]))).await.is_problem(409, "already_elsewhere");
+    let kept = send(rig.get(&format!("/v1/bookings/{}", id(&mine))).bearer_auth(&mover)).await.ok();
+    assert_eq!(kept, mine);
+    // Where they are by this very booking is no hindrance.
+    let moved = send(change(rig, &mover, "m2", &path, &to(&at_here[1]))).await.ok();
+    assert_eq!(moved["slot_ids"], json!([at_here[1]]));
+    nothing_is_oversold(rig).await;
 });

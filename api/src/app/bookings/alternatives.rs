@@ -34,16 +34,21 @@ const NEARBY: usize = 4;
 /// How far nearby is.
 const WALK_M: f64 = 2_000.0;
 
-/// Adds up to three alternatives to a refusal that another time or room would help.
-///
-/// A refusal that cannot be helped now stays a refusal: it never becomes an error.
-pub(super) async fn add(
+/// Passes on what was done with `slots`; a refusal gets up to three alternatives, where another time or
+/// room would help.
+pub(super) async fn offer<T>(
     app: &App,
-    refusal: Refusal,
-    room: RoomId,
-    slots: &[SlotId],
-    party_size: i64,
-) -> Refusal {
+    (room, slots, party_size): (RoomId, &[SlotId], i64),
+    done: Result<T, Error>,
+) -> Result<T, Error> {
+    match done {
+        Err(Error::Refused(refusal)) => Err(add(app, refusal, room, slots, party_size).await.into()),
+        done => done,
+    }
+}
+
+/// A refusal that cannot be helped now stays a refusal: it never becomes an error.
+async fn add(app: &App, refusal: Refusal, room: RoomId, slots: &[SlotId], party_size: i64) -> Refusal {
     let (Some(first), Some(helps)) = (slots.first(), Helps::against(&refusal)) else { return refusal };
     let party_size = u16::try_from(party_size).unwrap_or(1);
     let look_up = nearest(app, room, slots, party_size, helps);

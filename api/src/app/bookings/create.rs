@@ -24,13 +24,9 @@ use crate::App;
 
 /// Books slots of a room.
 pub async fn create(app: &App, door: &Door<'_>, new: NewBooking, ask: Ask<'_>) -> Result<Answered, Error> {
-    let wanted = (new.room_id, new.slot_ids.clone(), new.party_size);
-    match attempt(app, door, new, ask).await {
-        Err(Error::Refused(refusal)) => {
-            Err(alternatives::add(app, refusal, wanted.0, &wanted.1, wanted.2).await.into())
-        }
-        other => other,
-    }
+    let (room, slots, party) = (new.room_id, new.slot_ids.clone(), new.party_size);
+    let done = attempt(app, door, new, ask).await;
+    alternatives::offer(app, (room, &slots, party), done).await
 }
 
 async fn attempt(app: &App, door: &Door<'_>, new: NewBooking, ask: Ask<'_>) -> Result<Answered, Error> {

@@ -17,7 +17,7 @@ use linli_store::{
 };
 
 use super::{
-    Ask, Who, answers, desk, entry, find, moves,
+    Ask, Who, alternatives, answers, desk, entry, find, moves,
     plan::{self, Stay},
 };
 use crate::App;
@@ -33,10 +33,11 @@ pub async fn approve(app: &App, who: Who<'_>, id: BookingId, ask: Ask<'_>) -> Re
     };
     let stored = answers::store(app, ask, 200, &moved)?;
     let done = say_yes(app, who, (&booking, &moved), &stay, ask, &stored).await;
-    match plan::anew(app, &stay, &done).await? {
+    let done = match plan::anew(app, &stay, &done).await? {
         Some(fresh) => say_yes(app, who, (&booking, &moved), &fresh, ask, &stored).await,
         None => done,
-    }
+    };
+    alternatives::offer(app, (booking.room_id, &booking.slots, booking.party_size.into()), done).await
 }
 
 async fn say_yes(

@@ -129,12 +129,8 @@ pub async fn reschedule(
 ) -> Result<Answered, Error> {
     let booking = find(app, who, FamilyScope::Book, id).await?;
     let (room, slots) = (new.room_id.unwrap_or(booking.room_id), new.slot_ids.clone());
-    match attempt(app, who, &booking, new, ask).await {
-        Err(Error::Refused(refusal)) => {
-            Err(alternatives::add(app, refusal, room, &slots, booking.party_size.into()).await.into())
-        }
-        other => other,
-    }
+    let done = attempt(app, who, &booking, new, ask).await;
+    alternatives::offer(app, (room, &slots, booking.party_size.into()), done).await
 }
 
 async fn attempt(

@@ -69,7 +69,7 @@ fn queue_full(recorded: Data<&Recorded>) -> poem::Response {
 
 #[handler]
 async fn slow() -> Json<Value> {
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_mins(10)).await;
     Json(json!({ "results": [] }))
 }
 
@@ -154,9 +154,9 @@ async fn a_node_that_is_full_broken_or_short_is_passed_over_and_then_left_alone(
 #[tokio::test]
 async fn a_slow_node_costs_no_more_than_its_time_and_comes_back_by_a_probe() {
     let sluggish = meili(&[serve(Route::new().at("/multi-search", post(slow))).await], 100);
-    let began = std::time::Instant::now();
-    assert!(matches!(asked_of(&sluggish, "食堂").await, Err(AskError::Away)));
-    assert!(began.elapsed() < Duration::from_secs(3));
+    // A busy machine may take seconds; the node takes minutes.
+    let asked = tokio::time::timeout(Duration::from_mins(1), asked_of(&sluggish, "食堂")).await;
+    assert!(matches!(asked, Ok(Err(AskError::Away))));
 
     // Away at first, then there: the address is what tells the two apart.
     let acceptor = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -260,6 +260,9 @@ end
     /// Puts old bookings beside the new ones, copied from one of them.
     fn grow_old(&self) -> Result<(), Failure> {
         self.database.sql(&OLD.replace("$old", &self.args.old.to_string()))?;
+        // What was written just now would be tidied up in the middle of a measurement.
+        self.database.sql("VACUUM ANALYZE")?;
+        self.database.sql("CHECKPOINT")?;
         Ok(())
     }
 }

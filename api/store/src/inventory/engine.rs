@@ -219,9 +219,10 @@ impl Inventory {
                 Ok(Answered { stored, replayed: true })
             }
             Err(error) => {
-                // A refusal undid everything. After any other error the commit may have come through:
-                // dropped, the holds find out.
-                if error.refusal().is_some() {
+                // A refusal undid everything, unless it says that another try is at work, whose hold this
+                // is too. Then, and after a failure, the claim may be made: dropped, the holds find out.
+                let undone = |refusal: &Refusal| refusal.code != Code::IdempotencyInProgress;
+                if error.refusal().is_some_and(undone) {
                     holds.void().await;
                 }
                 Err(error)

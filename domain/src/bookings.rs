@@ -5,6 +5,7 @@
 
 pub mod alternatives;
 mod channel;
+mod left;
 pub mod message;
 mod policy;
 pub mod quota;
@@ -16,6 +17,7 @@ use crate::{Code, Refusal, rooms::BookingRules};
 
 pub use self::{
     channel::Channel,
+    left::{SlotLeft, left},
     policy::{Approval, LateCancel, MAX_KEPT_MINUTES, MAX_PRICE_FEN, Policy},
     state::{CancelTerms, CancelledBy, State},
 };

@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use linli_domain::{
     Code, Refusal,
     access::Scope,
-    bookings::short_text,
+    bookings::{quota::online_left, short_text},
     ids::{FacilityId, RoomId, SlotId, StaffId},
     rooms::{BookingRules, Grid, Offer, plan_day},
     time::local_date,
@@ -199,7 +199,7 @@ pub async fn slots(
     }
     let room = rooms::find_public(app.db.read(), id).await?.ok_or(Code::NotFound)?;
     let rows = rooms::slots(app.db.read(), id, from, to, now).await?;
-    let online = online_left(app, &room, &rows).await?;
+    let online = left_online(app, &room, &rows).await?;
     let slots = rows.into_iter().map(|row| {
         let free = u32::try_from(row.free).unwrap_or(0);
         let not_bookable = match room.rules.check_start(row.starts_at, now) {
@@ -215,14 +215,14 @@ pub async fn slots(
 }
 
 /// Of each shared slot, what is left for those who book online, where places are kept back from them.
-async fn online_left(app: &App, room: &Room, rows: &[SlotRow]) -> Result<HashMap<Uuid, u32>, Error> {
+async fn left_online(app: &App, room: &Room, rows: &[SlotRow]) -> Result<HashMap<Uuid, u32>, Error> {
     let reserved = bookings::reserved(app, room).await?;
     let shared = rows.iter().filter_map(|row| Some((row.id, u32::try_from(row.seats?).ok()?)));
     let shared: HashMap<_, _> = shared.filter(|_| reserved > 0).collect();
     let used = policies::online_used(app.db.read(), shared.keys().copied()).await?;
     let left = |(id, seats): (Uuid, u32)| {
         let used = used.get(&id).copied().unwrap_or(0);
-        (id, seats.saturating_sub(reserved.into()).saturating_sub(used))
+        (id, online_left(seats, reserved, used))
     };
     Ok(shared.into_iter().map(left).collect())
 }

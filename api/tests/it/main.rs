@@ -23,6 +23,7 @@ mod bookings;
 mod commands;
 mod demo;
 mod discovery;
+mod discovery_left;
 mod eval;
 mod exchange;
 mod exchange_doors;

@@ -132,6 +132,11 @@ pub fn online_share(
     })
 }
 
+/// Of a shared slot with `seats`, what is left for those who book online, of whom `used` took theirs.
+pub fn online_left(seats: u32, reserved: u16, used: u32) -> u32 {
+    seats.saturating_sub(reserved.into()).saturating_sub(used)
+}
+
 const SHARE: &str = "share:";
 
 /// The counter of what went through the online door of a shared slot.

@@ -10,6 +10,7 @@ pub mod calendar;
 mod create;
 mod decide;
 pub mod follow;
+mod left;
 pub mod messages;
 mod moves;
 pub mod payments;
@@ -43,6 +44,7 @@ use crate::App;
 pub use self::{
     create::create,
     decide::{approve, decline},
+    left::left_today,
     moves::{cancel, cancel_of_erased, reschedule},
     plan::Views,
 };

@@ -33,6 +33,7 @@ use super::{
     Who,
     alternatives::{Free, Nearest},
     desk,
+    left::Left,
 };
 use crate::App;
 
@@ -58,10 +59,12 @@ pub struct Views {
     pub free: Cache<RoomId, Free>,
     /// What is offered instead of a slot.
     pub nearest: Cache<(RoomId, SlotId, u16, Helps), Nearest>,
+    /// What is left today by facility.
+    pub left: Left,
 }
 
 /// How old a view may be.
-const AGE: Duration = Duration::from_secs(1);
+pub(super) const AGE: Duration = Duration::from_secs(1);
 
 impl Default for Views {
     fn default() -> Self {
@@ -72,7 +75,13 @@ impl Default for Views {
         {
             Cache::builder().max_capacity(most).time_to_live(AGE).build()
         }
-        Self { slots: cache(20_000), terms: cache(5_000), free: cache(5_000), nearest: cache(20_000) }
+        Self {
+            slots: cache(20_000),
+            terms: cache(5_000),
+            free: cache(5_000),
+            nearest: cache(20_000),
+            left: Left::default(),
+        }
     }
 }
 

@@ -20,12 +20,12 @@ use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json};
 use super::Tag;
 use crate::{
     App,
-    app::discovery::meili,
+    app::{bookings::left_today, discovery::meili},
     clients::walking::Walked,
     http::{Problem, limits::ClientAddress, problem::Language, word::Word},
 };
 use asked::{Asked, Parameters, SortParameter};
-use render::View;
+use render::{Joined, View};
 use told::Telling;
 use wire::{FacilityPage, Home, Written};
 
@@ -90,6 +90,7 @@ impl Discovery {
     async fn nearby(
         &self,
         app: Data<&App>,
+        headers: &HeaderMap,
         /// Latitude of where one stands; four decimals are enough.
         lat: Query<Option<f64>>,
         /// Longitude of where one stands.
@@ -149,7 +150,8 @@ impl Discovery {
         };
         let asked = parameters.nearby(&app)?;
         let answer = app.discovery.engine()?.nearby(&asked.ask);
-        Ok(page(&app, &asked, answer, None, false).await)
+        let told = Telling { language: Language::of(headers), explain: false, at_present: asked.at_present };
+        Ok(page(&app, &asked, answer, told, false).await)
     }
 
     /// Searches facilities by words
@@ -233,7 +235,7 @@ impl Discovery {
             explain: explain.0 == Some(true),
             at_present: asked.at_present,
         };
-        Ok(page(&app, &asked, answer, Some(told), degraded).await)
+        Ok(page(&app, &asked, answer, told, degraded).await)
     }
 
     /// Suggests how to go on typing
@@ -309,14 +311,16 @@ async fn page(
     app: &App,
     asked: &Asked,
     answer: Answer,
-    told: Option<Telling>,
+    told: Telling,
     degraded: bool,
 ) -> Written<FacilityPage> {
     let answer = Answer { widened_to_m: answer.widened_to_m.or(asked.widened_to_m), ..answer };
     let cursor = answer.next.map(|place| asked.cursor(app, place, &answer));
-    let view = View { datum: asked.datum, profile: asked.ask.profile, told };
-    let walked = walked(app, asked, &answer).await;
-    Written::new(render::page(&answer, view, walked.as_ref(), cursor.as_deref(), degraded))
+    let view = View { datum: asked.datum, profile: asked.ask.profile, told: Some(told) };
+    let ids: Vec<_> = answer.hits.iter().map(|hit| hit.place.id).collect();
+    let (walked, left) = tokio::join!(walked(app, asked, &answer), left_today(app, &ids));
+    let joined = Joined { walked: walked.as_ref(), left: &left };
+    Written::new(render::page(&answer, view, joined, cursor.as_deref(), degraded))
 }
 
 /// Real walks to the hits of the page, where a router is configured and answers in time.

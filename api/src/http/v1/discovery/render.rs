@@ -23,29 +23,37 @@ use crate::clients::walking::{Walk, Walked};
 pub struct View {
     pub datum: Datum,
     pub profile: WalkProfile,
-    /// What is told besides; of a search.
+    /// What is told besides; not on the first screen.
     pub told: Option<Telling>,
 }
 
-/// A page of hits; `walked` are the walks a router knows, hit by hit.
-/// `degraded`: the lesser search engine answered.
+/// What is known of the hits of a page besides, hit by hit.
+#[derive(Clone, Copy, Default)]
+pub struct Joined<'a> {
+    /// The walks a router knows, if there is one.
+    pub walked: Option<&'a Walked>,
+    /// What can still be booked today.
+    pub left: &'a [Option<u32>],
+}
+
+/// A page of hits. `degraded`: the lesser search engine answered.
 pub fn page(
     answer: &Answer,
     view: View,
-    walked: Option<&Walked>,
+    joined: Joined<'_>,
     next_cursor: Option<&str>,
     degraded: bool,
 ) -> String {
     // A hit takes about 700 bytes.
     let mut out = String::with_capacity(400 + answer.hits.len() * 800);
     out.push('{');
-    hits(&mut out, answer, view, walked);
+    hits(&mut out, answer, view, joined);
     if let Some(cursor) = next_cursor {
         // A cursor is base64url and needs no escaping.
         put(&mut out, format_args!(",\"next_cursor\":\"{cursor}\""));
     }
     put(&mut out, format_args!(",\"coord\":\"{}\"", view.datum));
-    walk_method(&mut out, view.profile, walked);
+    walk_method(&mut out, view.profile, joined.walked);
     if let Some(counts) = &answer.facets {
         facets(&mut out, counts);
     }
@@ -80,7 +88,7 @@ pub fn home(
             &mut out,
             format_args!("{comma}{{\"category\":\"{category}\",\"count\":{total},\"open\":{open},"),
         );
-        hits(&mut out, answer, view, None);
+        hits(&mut out, answer, view, Joined::default());
         out.push('}');
     }
     put(&mut out, format_args!("],\"coord\":\"{}\"", view.datum));
@@ -100,7 +108,7 @@ pub fn home(
     out
 }
 
-fn hits(out: &mut String, answer: &Answer, view: View, walked: Option<&Walked>) {
+fn hits(out: &mut String, answer: &Answer, view: View, joined: Joined<'_>) {
     out.push_str("\"items\":[");
     let mut first = true;
     for (at, hit) in answer.hits.iter().enumerate() {
@@ -112,10 +120,15 @@ fn hits(out: &mut String, answer: &Answer, view: View, walked: Option<&Walked>) 
         }
         first = false;
         out.push_str(card.open_json());
-        place(out, facts, hit, view, walked.and_then(|walked| walked.walks[at]));
+        place(out, facts, hit, view, joined.walked.and_then(|walked| walked.walks[at]));
         opening(out, facts, &answer.openings);
+        // Whoever takes nobody in has no places, whatever was published.
+        let left = joined.left.get(at).copied().flatten().filter(|_| facts.status.operates());
+        if let Some(left) = left {
+            put(out, format_args!(",\"left_today\":{left}"));
+        }
         if let Some(told) = view.told {
-            told.hit(out, answer, facts, hit);
+            told.hit(out, answer, facts, hit, left);
         }
         out.push('}');
     }
@@ -242,7 +255,7 @@ mod tests {
         let answer = engine().nearby(&ask());
         assert!(answer.hits.len() > 10);
         let view = View { datum: Datum::Gcj02, profile: WalkProfile::Elder, told: None };
-        let written = page(&answer, view, None, Some("abc"), true);
+        let written = page(&answer, view, Joined::default(), Some("abc"), true);
         let value: serde_json::Value = serde_json::from_str(&written).unwrap();
         let read = FacilityPage::parse_from_json(Some(value.clone()))
             .unwrap_or_else(|error| panic!("{}", error.into_message()));
@@ -271,7 +284,8 @@ mod tests {
         let told = |question: &str, language, explain| {
             let answer = engine.search(question, &ask).unwrap();
             let told = Some(Telling { language, explain, at_present: true });
-            read(&page(&answer, View { datum: Datum::Wgs84, profile: ask.profile, told }, None, None, false))
+            let view = View { datum: Datum::Wgs84, profile: ask.profile, told };
+            read(&page(&answer, view, Joined { walked: None, left: &[Some(3), Some(0), None] }, None, false))
         };
         let plain = told("现在开门的食堂", Language::Zh, false);
         assert_eq!(plain["understood"]["step"], "said");
@@ -280,8 +294,11 @@ mod tests {
             serde_json::json!([{ "wish": "open_now", "text": "现在营业" }])
         );
         assert!(plain["understood"].get("text").is_none() && plain["items"][0].get("score").is_none());
-        let reason = plain["items"][0]["reason"].as_str().unwrap();
-        assert!(reason.starts_with("距离") && reason.ends_with("·营业中"), "{reason}");
+        let reason = |hit: usize| plain["items"][hit]["reason"].as_str().unwrap();
+        assert!(reason(0).starts_with("距离") && reason(0).ends_with("·营业中·今日余3席"), "{plain}");
+        assert!(reason(1).ends_with("·营业中·今日已满") && reason(2).ends_with("·营业中"), "{plain}");
+        let left = |hit: usize| plain["items"][hit]["left_today"].as_u64();
+        assert_eq!((left(0), left(1), left(2)), (Some(3), Some(0), None));
 
         let heard = told("食糖", Language::En, true);
         assert_eq!(
@@ -289,7 +306,8 @@ mod tests {
             (&"heard".into(), &"食堂".into())
         );
         assert_eq!(heard["understood"]["text"], "These are results for \u{201c}食堂\u{201d}.");
-        assert!(heard["items"][0]["reason"].as_str().unwrap().contains(" away · "), "{heard}");
+        let reason = heard["items"][0]["reason"].as_str().unwrap();
+        assert!(reason.contains(" away · ") && reason.ends_with(" · 3 places left today"), "{reason}");
         let score = &heard["items"][0]["score"];
         let part = |name: &str| score[name].as_f64().unwrap();
         assert!((part("total") - part("text") - part("walk") - part("open")).abs() < 0.002, "{score}");

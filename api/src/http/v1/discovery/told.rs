@@ -1,17 +1,15 @@
-//! What the answer to a search tells besides the facilities: what the question was taken for, and
-//! why each hit stands there.
+//! What an answer tells besides the facilities: what a question was taken for, and why each hit
+//! stands there.
 
 use std::fmt::Write;
 
+use super::wire::StepWire;
+use crate::http::problem::Language;
 use linli_search::{
     Answer, Hit, Understood,
     catalogue::Facts,
     text::{Step, Wish},
 };
-use serde_json::Value;
-
-use super::wire::StepWire;
-use crate::http::problem::Language;
 
 /// To whom it is told, and how much.
 #[derive(Clone, Copy)]
@@ -97,7 +95,8 @@ impl Telling {
             sentences.push(self.say(most, "Nothing meets every wish; these meet all but one.").to_owned());
         }
         if let Some(metres) = answer.widened_to_m {
-            let reach = self.length(metres);
+            let mut reach = String::new();
+            self.length(&mut reach, metres);
             sentences.push(if zh {
                 format!("附近没有，已扩大到{reach}以内。")
             } else {
@@ -108,9 +107,8 @@ impl Telling {
     }
 
     /// The members `reason` and `score` of a hit.
-    pub fn hit(self, out: &mut String, answer: &Answer, facts: &Facts, hit: &Hit) {
-        let reason = Value::from(self.reason(answer, facts, hit));
-        put(out, format_args!(",\"reason\":{reason}"));
+    pub fn hit(self, out: &mut String, answer: &Answer, facts: &Facts, hit: &Hit, left: Option<u32>) {
+        self.reason(out, answer, facts, hit, left);
         let Some(score) = answer.score(hit).filter(|_| self.explain) else { return };
         put(
             out,
@@ -124,33 +122,50 @@ impl Telling {
         );
     }
 
-    fn reason(self, answer: &Answer, facts: &Facts, hit: &Hit) -> String {
-        let zh = self.language == Language::Zh;
-        let exact = hit.is_exact_name().then(|| self.say("名称一致", "the very name").to_owned());
-        let distance = hit.distance_m().map(|metres| {
-            let length = self.length(metres);
-            if zh { format!("距离{length}") } else { format!("{length} away") }
-        });
-        let open = match (facts.status.operates(), answer.openings.is_open(facts), self.at_present) {
+    /// Straight into the answer: nothing in it needs escaping, and a page has up to a hundred.
+    fn reason(self, out: &mut String, answer: &Answer, facts: &Facts, hit: &Hit, left: Option<u32>) {
+        let joint = self.say("·", " · ");
+        out.push_str(",\"reason\":\"");
+        if hit.is_exact_name() {
+            out.push_str(self.say("名称一致", "the very name"));
+            out.push_str(joint);
+        }
+        if let Some(metres) = hit.distance_m() {
+            out.push_str(self.say("距离", ""));
+            self.length(out, metres);
+            out.push_str(self.say("", " away"));
+            out.push_str(joint);
+        }
+        out.push_str(match (facts.status.operates(), answer.openings.is_open(facts), self.at_present) {
             (false, ..) => self.say("暂停服务", "not in service"),
             (_, None, _) => self.say("开放时间未知", "hours unknown"),
             (_, Some(true), true) => self.say("营业中", "open now"),
             (_, Some(false), true) => self.say("休息中", "closed now"),
             (_, Some(true), false) => self.say("届时营业", "open then"),
             (_, Some(false), false) => self.say("届时休息", "closed then"),
-        };
-        let parts: Vec<_> = exact.into_iter().chain(distance).chain([open.to_owned()]).collect();
-        parts.join(self.say("·", " · "))
+        });
+        // Who asks about another time is not told of today.
+        if let Some(left) = left.filter(|_| self.at_present) {
+            out.push_str(joint);
+            match left {
+                0 => out.push_str(self.say("今日已满", "full today")),
+                1 => out.push_str(self.say("今日余1席", "1 place left today")),
+                _ if self.language == Language::Zh => put(out, format_args!("今日余{left}席")),
+                _ => put(out, format_args!("{left} places left today")),
+            }
+        }
+        out.push('"');
     }
 
-    fn length(self, metres: f64) -> String {
+    fn length(self, out: &mut String, metres: f64) {
         let rounded = (metres / STEP_M).round() * STEP_M;
         if rounded < KILOMETRE_M {
-            return format!("{rounded:.0}{}", self.say("米", " m"));
+            return put(out, format_args!("{rounded:.0}{}", self.say("米", " m")));
         }
-        let kilometres = format!("{:.1}", metres / KILOMETRE_M);
-        let kilometres = kilometres.strip_suffix(".0").unwrap_or(&kilometres);
-        format!("{kilometres}{}", self.say("公里", " km"))
+        // One digit behind the point, unless it is none.
+        let tenths = (metres / KILOMETRE_M * 10.0).round();
+        let digits = usize::from(tenths % 10.0 > 0.0);
+        put(out, format_args!("{:.digits$}{}", tenths / 10.0, self.say("公里", " km")));
     }
 }
 

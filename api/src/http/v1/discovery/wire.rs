@@ -74,7 +74,10 @@ pub struct FacilityHit {
     /// On foot, rounded up; see `walk` for how it was found.
     walk_minutes: Option<i32>,
     open: Opening,
-    /// Why it is shown, in words to print; of a search.
+    /// What residents can still book today in its rooms: free seats, and slots that a party has alone. At
+    /// most a second old; left out where nothing can be booked any more, or it is not known.
+    left_today: Option<i32>,
+    /// Why it is shown, in words to print; not on the first screen.
     reason: Option<String>,
     /// Why it stands where it does; of a search with `explain`.
     score: Option<HitScore>,

@@ -2,6 +2,7 @@
 
 pub mod closures;
 mod entities;
+mod left;
 mod parts;
 mod publish;
 
@@ -20,6 +21,7 @@ use crate::{Error, ScopeCondition};
 
 pub use self::{
     entities::{room, room_cell, room_closure, slot, slot_cell},
+    left::{any_left, any_with_rooms},
     parts::{Divisible, MAX_DEPTH, divide, lock_cells, lock_tree, path_of},
     publish::{Published, publish},
 };

@@ -15,7 +15,7 @@ use crate::{
     app::{
         StartError,
         discovery::{catalogue, demand, meili},
-        gate,
+        gate, sessions,
     },
     health::Part,
     http::{self, listener::GuardedListener},
@@ -78,6 +78,7 @@ pub async fn start(app: App, with_jobs: bool) -> Result<Running, StartError> {
     tasks.spawn(catalogue::follow(app.clone(), stop.clone()));
     tasks.spawn(meili::watch(app.clone(), stop.clone()));
     tasks.spawn(demand::keep(app.clone(), stop.clone()));
+    tasks.spawn(sessions::follow(app.clone(), stop.clone()));
     running.address = spawn(app, app.config.listen, http::endpoint(app, probes(app)), stop, tasks).await?;
     if with_jobs {
         running.work();

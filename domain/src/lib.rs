@@ -28,5 +28,5 @@ pub mod vocabulary;
 
 pub use code::Code;
 pub use event::Event;
-pub use refusal::{FieldError, FieldErrors, Refusal};
+pub use refusal::{Alternatives, FieldError, FieldErrors, Refusal};
 pub use vocabulary::Vocabulary;

@@ -1,5 +1,9 @@
 //! Refusals: a rule said no, and says why.
 
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
 use crate::Code;
 
 /// One field of the input that a rule refuses.
@@ -29,14 +33,46 @@ pub struct Refusal {
     pub errors: Vec<FieldError>,
     /// When trying again may help, in seconds.
     pub retry_after_s: Option<u32>,
-    /// Further members of the problem, for instance `alternatives`; public data only.
+    /// Further members of the problem; public data only.
     pub extra: serde_json::Map<String, serde_json::Value>,
+    /// What is offered instead.
+    pub alternatives: Option<Alternatives>,
+}
+
+/// The member `alternatives` of a problem, written once for all who are refused the same in a rush.
+#[derive(Clone, Debug)]
+pub struct Alternatives(Arc<RawValue>);
+
+impl Alternatives {
+    /// Those in `list`.
+    pub fn new(list: &serde_json::Value) -> Self {
+        let json = RawValue::from_string(list.to_string()).expect("a value prints as JSON");
+        Self(json.into())
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> &RawValue {
+        &self.0
+    }
+}
+
+impl PartialEq for Alternatives {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
 }
 
 impl Refusal {
     /// A refusal with nothing but its code.
     pub fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), retry_after_s: None, extra: serde_json::Map::new() }
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            retry_after_s: None,
+            extra: serde_json::Map::new(),
+            alternatives: None,
+        }
     }
 
     /// Bad input in one field.

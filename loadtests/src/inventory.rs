@@ -210,36 +210,35 @@ impl Bench<'_> {
 
     /// A script of bookings by one resident after the other: of the n-th, which room at which time.
     fn bookings(&self, keys: &str, nth: impl Fn(u32) -> (u32, u32)) -> String {
-        let mut script = String::from("local tokens = {\n");
+        let mut given = String::from("local tokens = {\n");
         for token in &self.tokens {
-            let _ = writeln!(script, "  {token:?},");
+            let _ = writeln!(given, "  {token:?},");
         }
-        script.push_str("}\nlocal wishes = {\n");
+        given.push_str("}\nlocal wishes = {\n");
         for at in 0..RESIDENTS * (SLOTS / 2 - 2) {
             let (room, slot) = nth(at);
             let (room, slots) = &self.town.rooms[room as usize];
             let slot = &slots[slot as usize];
             let resident = at % RESIDENTS + 1;
-            let _ = writeln!(script, "  {{{resident}, {room:?}, {slot:?}}},");
+            let _ = writeln!(given, "  {{{resident}, {room:?}, {slot:?}}},");
         }
-        let _ = write!(
-            script,
+        let _ = writeln!(
+            given,
             "}}
-local at = 0
-request = function()
-  local wish = wishes[at % #wishes + 1]
-  at = at + 1
-  local headers = {{
+local function own(at)
+  local wish = wishes[at]
+  return {{
     ['Authorization'] = 'Bearer ' .. tokens[wish[1]],
     ['Content-Type'] = 'application/json',
     ['Idempotency-Key'] = {keys:?} .. '-' .. at,
   }}
-  local body = '{{\"room_id\":\"' .. wish[2] .. '\",\"slot_ids\":[\"' .. wish[3] .. '\"],\"party_size\":1}}'
-  return wrk.format('POST', '/v1/bookings', headers, body)
 end
-"
+local function body(at)
+  local wish = wishes[at]
+  return '{{\"room_id\":\"' .. wish[2] .. '\",\"slot_ids\":[\"' .. wish[3] .. '\"],\"party_size\":1}}'
+end"
         );
-        script
+        wrk::requests(&given, "#wishes", "'POST', '/v1/bookings', own(at), body(at)")
     }
 
     /// One booking, by a resident who books nothing else.

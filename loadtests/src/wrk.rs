@@ -39,19 +39,45 @@ pub(crate) fn run(
 /// A script that asks for `paths` in turn.
 pub(crate) fn gets(paths: &[String]) -> String {
     let list: Vec<_> = paths.iter().map(|path| format!("{path:?}")).collect();
-    format!(
-        "local paths = {{{}}}\nlocal at = 0\nrequest = function()\n  at = at % #paths + 1\n  return wrk.format('GET', paths[at])\nend\n",
-        list.join(",")
-    )
+    let paths = format!("local paths = {{{}}}", list.join(","));
+    requests(&paths, "#paths", "'GET', paths[at]")
 }
 
 /// A script that sends `bodies` of JSON to one path in turn.
 pub(crate) fn posts(path: &str, bodies: &[String]) -> String {
     // What is between such brackets Lua takes as it is.
     let list: Vec<_> = bodies.iter().map(|body| format!("[==[{body}]==]")).collect();
+    let bodies = format!("local bodies = {{{}}}", list.join(","));
+    requests(
+        &bodies,
+        "#bodies",
+        &format!("'POST', {path:?}, {{['Content-Type'] = 'application/json'}}, bodies[at]"),
+    )
+}
+
+/// A script that sends so many requests in turn, each by its number `at`: method, path, headers, body. They
+/// are written before the first is sent, since the client's work takes time from the server on the same
+/// cores.
+pub(crate) fn requests(given: &str, count: &str, each: &str) -> String {
     format!(
-        "wrk.headers['Content-Type'] = 'application/json'\nlocal bodies = {{{}}}\nlocal at = 0\nrequest = function()\n  at = at % #bodies + 1\n  return wrk.format('POST', {path:?}, nil, bodies[at])\nend\n",
-        list.join(",")
+        "{given}
+local function headers(own)
+  for name, value in pairs(wrk.headers) do own[name] = own[name] or value end
+  return own
+end
+local function write(method, path, own, body)
+  return wrk.format(method, path, headers(own or {{}}), body)
+end
+local requests = {{}}
+init = function()
+  for at = 1, {count} do requests[at] = write({each}) end
+end
+local sent = 0
+request = function()
+  sent = sent % #requests + 1
+  return requests[sent]
+end
+"
     )
 }
 

@@ -53,6 +53,7 @@ mod m20261124_000704_create_message;
 mod m20261124_000705_create_payment;
 mod m20261124_000706_create_calendar_feed;
 mod m20261124_000707_create_room_closure;
+mod m20261124_001000_index_session_ends;
 mod parts;
 
 /// Every migration, in order.
@@ -103,6 +104,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261124_000705_create_payment::Migration)),
             Box::new(Whole(m20261124_000706_create_calendar_feed::Migration)),
             Box::new(Whole(m20261124_000707_create_room_closure::Migration)),
+            Box::new(Whole(m20261124_001000_index_session_ends::Migration)),
         ]
     }
 }

@@ -66,6 +66,7 @@ pub async fn close(
         Ok(tx)
     })
     .await?;
+    app.slot_lists.edited();
     let stored = match begun {
         Begun::Fresh => stored,
         Begun::Replay(stored) => stored,
@@ -138,6 +139,7 @@ pub async fn reopen(
             tx.commit(()).await
         })
         .await?;
+    app.slot_lists.edited();
     find(app, scope, room.id, id).await
 }
 

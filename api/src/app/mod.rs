@@ -13,7 +13,9 @@ pub mod reconcile;
 pub mod residents;
 pub mod rooms;
 pub mod sessions;
+pub mod slot_lists;
 pub mod staff;
+mod views;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -53,6 +55,8 @@ pub struct Inner {
     pub inventory: Inventory,
     /// What bookings are judged on, as looked up within the last second.
     pub bookings: bookings::Views,
+    /// Lists of slots, as they were within the last second.
+    pub slot_lists: slot_lists::SlotLists,
     /// What is wrong at the moment, and whether the process is going down.
     pub health: crate::health::Health,
     /// The catalogue of this process.
@@ -125,6 +129,7 @@ impl App {
             blobs,
             inventory,
             bookings: bookings::Views::default(),
+            slot_lists: slot_lists::SlotLists::default(),
             health,
             discovery,
             demand: discovery::demand::Demand::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, NaiveDate, Utc};
 use linli_domain::{
     Code, Refusal,
     access::Scope,
@@ -29,8 +29,6 @@ use uuid::Uuid;
 use super::bookings;
 use crate::App;
 
-/// Most days of slots in one answer.
-const MAX_DAYS: u64 = 31;
 /// How often a division begins again because somebody booked meanwhile.
 const DIVIDE_TRIES: usize = 20;
 
@@ -142,6 +140,7 @@ pub async fn create_part(
             Err(Error::Unavailable { what: BOOKED_MEANWHILE, .. }) => {}
             done => {
                 app.bookings.slots.invalidate_all();
+                app.slot_lists.edited();
                 return done;
             }
         }
@@ -158,7 +157,8 @@ pub async fn publish_day(
     template: &[impl Into<Offer> + Copy],
 ) -> Result<Published, Error> {
     let offers = &template.iter().map(|&offer| offer.into()).collect::<Vec<Offer>>();
-    app.db
+    let published = app
+        .db
         .in_tx("rooms.publish", |tx| async move {
             let tree = rooms::lock_tree(tx.conn(), room.id).await?;
             let plan = &plan_day(room.grid, &tree, date, offers, app.env.now())?;
@@ -169,7 +169,9 @@ pub async fn publish_day(
             }
             tx.commit(published).await
         })
-        .await
+        .await?;
+    app.slot_lists.edited();
+    Ok(published)
 }
 
 /// A room in scope.
@@ -183,23 +185,15 @@ pub async fn of_facility(app: &App, facility: FacilityId) -> Result<Vec<Room>, E
     rooms::of_facility(app.db.read(), facility).await
 }
 
-/// The slots of a room from `from` (today when absent) to `to` (six days on), both included.
+/// The slots of a room from `days.0` to `days.1`, both included, as they are at `now`.
 pub async fn slots(
     app: &App,
-    id: RoomId,
-    from: Option<NaiveDate>,
-    to: Option<NaiveDate>,
+    room: &Room,
+    days: (NaiveDate, NaiveDate),
+    now: DateTime<Utc>,
 ) -> Result<Vec<Slot>, Error> {
-    let now = app.env.now();
-    let from = from.unwrap_or_else(|| local_date(now));
-    let to = to.unwrap_or_else(|| from + Days::new(6));
-    if to < from || to > from + Days::new(MAX_DAYS - 1) {
-        let (zh, en) = ("起止日期要按先后顺序，最多 31 天", "From and to are in order and at most 31 days.");
-        return Err(Refusal::field("to", "out_of_range", zh, en).into());
-    }
-    let room = rooms::find_public(app.db.read(), id).await?.ok_or(Code::NotFound)?;
-    let rows = rooms::slots(app.db.read(), id, from, to, now).await?;
-    let online = left_online(app, &room, &rows).await?;
+    let rows = rooms::slots(app.db.read(), room.id, days.0, days.1, now).await?;
+    let online = left_online(app, room, &rows).await?;
     let slots = rows.into_iter().map(|row| {
         let free = u32::try_from(row.free).unwrap_or(0);
         let not_bookable = match room.rules.check_start(row.starts_at, now) {

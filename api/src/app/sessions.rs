@@ -1,9 +1,14 @@
 //! Who is behind a request: access tokens, sessions, and a short memory of both.
 //!
-//! An access token is good for minutes and names its session; the session is asked for at most
-//! every two seconds per server, so ending it takes effect within that time.
+//! An access token is good for minutes and names its session. Ending a session takes effect on every
+//! server within [`config::Auth::session_cache_ms`]: of residents, whose thousands come at once at eight,
+//! a server reads which sessions ended lately instead of asking for each of them again; staff are asked
+//! for each time, since their roles change too.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -25,10 +30,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use tokio_util::sync::CancellationToken;
+
+use super::views::seen;
 use crate::{App, config, http::signing::Keys};
 
 /// Sessions remembered at once; the rest is asked again.
 const REMEMBERED: u64 = 200_000;
+/// How far back the ends are read again: clocks differ, and a transaction commits after it took the time.
+const OVERLAP: chrono::Duration = chrono::Duration::minutes(1);
 
 /// Whom an access token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,14 +97,74 @@ pub enum Principal {
     Staff(Arc<StaffMember>),
 }
 
-/// Who is behind each session, believed for a moment.
-pub struct Cache(moka::future::Cache<SessionId, Option<Principal>>);
+/// Who is behind each session, as far as it is believed.
+pub struct Cache {
+    known: moka::future::Cache<SessionId, Known>,
+    /// How old knowledge may be.
+    believed: Duration,
+    /// Every end committed before this was read.
+    ends_read: Mutex<Option<Instant>>,
+}
+
+/// What was read of a session.
+#[derive(Clone)]
+struct Known {
+    /// Who is behind it, unless it had ended.
+    principal: Option<Principal>,
+    expires_at: DateTime<Utc>,
+    read_at: Instant,
+}
 
 impl Cache {
     /// Believes for as long as configured.
     pub fn new(config: &config::Auth) -> Self {
-        let believed = Duration::from_millis(config.session_cache_ms);
-        Self(moka::future::Cache::builder().max_capacity(REMEMBERED).time_to_live(believed).build())
+        // No access token outlives this.
+        let longest = Duration::from_secs(config.access_ttl_s);
+        Self {
+            known: moka::future::Cache::builder().max_capacity(REMEMBERED).time_to_live(longest).build(),
+            believed: Duration::from_millis(config.session_cache_ms),
+            ends_read: Mutex::new(None),
+        }
+    }
+
+    fn believes(&self, known: &Known, now: DateTime<Utc>) -> bool {
+        let fresh = |at: Instant| at.elapsed() < self.believed;
+        let followed = || self.ends_read.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(fresh);
+        match known.principal {
+            Some(Principal::Resident(_)) if known.expires_at <= now => false,
+            Some(Principal::Resident(_)) => fresh(known.read_at) || followed(),
+            Some(Principal::Staff(_)) | None => fresh(known.read_at),
+        }
+    }
+}
+
+/// Keeps reading which sessions ended, until told to stop.
+pub async fn follow(app: App, stop: CancellationToken) {
+    let mut since = app.env.now();
+    let mut failing = false;
+    loop {
+        let (began, now) = (Instant::now(), app.env.now());
+        match sessions::any_ended_since(app.db.read(), since - OVERLAP).await {
+            Ok(ended) => {
+                for id in ended {
+                    app.sessions.known.invalidate(&id).await;
+                }
+                *app.sessions.ends_read.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
+                (since, failing) = (now, false);
+            }
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the ends of sessions cannot be read; each session is asked for again"
+                );
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(app.sessions.believed / 3) => {}
+        }
     }
 }
 
@@ -138,9 +208,7 @@ pub async fn authenticate(
     audience: Audience,
 ) -> Result<(SessionId, Principal), Error> {
     let claims = verify(&app.keys, token, audience, app.env.now())?;
-    let found = app.sessions.0.try_get_with(claims.sid, load(app, claims.sid)).await;
-    let principal = found.map_err(|error| Error::unavailable("database", error.to_string()))?;
-    match (principal, audience) {
+    match (principal(app, claims.sid).await?, audience) {
         (Some(Principal::Resident(id)), Audience::Resident) if id.0 == claims.sub => {
             Ok((claims.sid, Principal::Resident(id)))
         }
@@ -170,12 +238,22 @@ fn verify(keys: &Keys, token: &str, audience: Audience, now: DateTime<Utc>) -> R
     if claims.exp <= now.timestamp() { Err(Code::TokenExpired) } else { Ok(claims) }
 }
 
-async fn load(app: &App, id: SessionId) -> Result<Option<Principal>, Error> {
-    let Some((_, owner)) = sessions::live(app.db.read(), app.env.now(), id).await? else { return Ok(None) };
-    match owner {
-        Owner::Resident(id) => Ok(Some(Principal::Resident(id))),
-        Owner::Staff(id) => Ok(member(app, id).await?.map(|member| Principal::Staff(Arc::new(member)))),
-    }
+async fn principal(app: &App, id: SessionId) -> Result<Option<Principal>, Error> {
+    let believed = |known: &Known| app.sessions.believes(known, app.env.now());
+    let known = seen(&app.sessions.known, id, believed, || load(app, id)).await;
+    Ok(known.map_err(|error| Error::unavailable("database", error.to_string()))?.principal)
+}
+
+async fn load(app: &App, id: SessionId) -> Result<Known, Error> {
+    let (read_at, now) = (Instant::now(), app.env.now());
+    let Some(live) = sessions::live(app.db.read(), now, id).await? else {
+        return Ok(Known { principal: None, expires_at: now, read_at });
+    };
+    let principal = match live.owner {
+        Owner::Resident(id) => Some(Principal::Resident(id)),
+        Owner::Staff(id) => member(app, id).await?.map(|member| Principal::Staff(Arc::new(member))),
+    };
+    Ok(Known { principal, expires_at: live.expires_at, read_at })
 }
 
 /// A staff member as they stand now; `None` when the account is disabled or gone.
@@ -225,7 +303,7 @@ pub async fn refresh(app: &App, audience: Audience, presented: &str) -> Result<T
         Renewal::Renewed(opened) => tokens(app, &opened),
         Renewal::Refused => Err(Code::Unauthenticated.into()),
         Renewal::Reused(id) => {
-            app.sessions.0.invalidate(&id).await;
+            forget(app, id).await;
             tracing::warn!(session.id = %id, "a refresh token came twice; its session is ended");
             Err(Code::Unauthenticated.into())
         }
@@ -259,7 +337,7 @@ pub async fn end(app: &App, owner: Owner, id: SessionId, why: &str) -> Result<()
 
 /// Makes this server ask again who is behind a session.
 pub async fn forget(app: &App, id: SessionId) {
-    app.sessions.0.invalidate(&id).await;
+    app.sessions.known.invalidate(&id).await;
 }
 
 #[cfg(test)]

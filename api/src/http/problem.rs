@@ -15,7 +15,8 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
     types::Type,
 };
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Value, json};
 
 /// A refusal on its way to the client, with what went wrong inside for the log.
 #[derive(Debug)]
@@ -159,26 +160,9 @@ impl Language {
 /// Renders a problem.
 pub fn render(problem: &Problem, language: Language, request_id: &str, operation: &str) -> Response {
     problem.log(request_id, operation);
-    let Refusal { code, detail, errors, retry_after_s, extra } = problem.refusal();
-    let speak = |zh: &str, en: &str| if language == Language::Zh { zh.to_owned() } else { en.to_owned() };
-    let mut body = Map::new();
-    body.insert("type".into(), format!("urn:linli:problem:{}", code.as_str()).into());
-    body.insert("title".into(), speak(code.zh(), code.en()).into());
-    body.insert("status".into(), code.status().into());
-    body.insert("code".into(), code.as_str().into());
-    if let Some((zh, en)) = detail {
-        body.insert("detail".into(), speak(zh, en).into());
-    }
-    if !errors.is_empty() {
-        let fields = errors.iter().map(|FieldError { field, code, zh, en }| {
-            json!({ "field": field, "code": code, "message": speak(zh, en) })
-        });
-        body.insert("errors".into(), fields.collect::<Vec<Value>>().into());
-    }
-    body.insert("request_id".into(), request_id.into());
-    for (key, value) in extra {
-        body.insert(key.clone(), value.clone());
-    }
+    let Refusal { code, retry_after_s, .. } = problem.refusal();
+    let body = Told { refusal: problem.refusal(), language, request_id };
+    let body = serde_json::to_vec(&body).expect("texts and values print as JSON");
     let mut response = Response::builder()
         .status(status(*code))
         .content_type("application/problem+json")
@@ -193,7 +177,51 @@ pub fn render(problem: &Problem, language: Language, request_id: &str, operation
     if code.status() == 401 {
         response = response.header(header::WWW_AUTHENTICATE, "Bearer");
     }
-    response.body(Value::Object(body).to_string())
+    response.body(body)
+}
+
+/// A refusal as it is told: the members of [`ProblemBody`], then what the case adds.
+struct Told<'a> {
+    refusal: &'a Refusal,
+    language: Language,
+    request_id: &'a str,
+}
+
+impl Told<'_> {
+    const fn speak<'a>(&self, zh: &'a str, en: &'a str) -> &'a str {
+        match self.language {
+            Language::Zh => zh,
+            Language::En => en,
+        }
+    }
+}
+
+impl Serialize for Told<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Refusal { code, detail, errors, extra, alternatives, .. } = self.refusal;
+        let mut body = serializer.serialize_map(None)?;
+        body.serialize_entry("type", &format_args!("urn:linli:problem:{}", code.as_str()))?;
+        body.serialize_entry("title", self.speak(code.zh(), code.en()))?;
+        body.serialize_entry("status", &code.status())?;
+        body.serialize_entry("code", code.as_str())?;
+        if let Some((zh, en)) = detail {
+            body.serialize_entry("detail", self.speak(zh, en))?;
+        }
+        if !errors.is_empty() {
+            let fields = errors.iter().map(|FieldError { field, code, zh, en }| {
+                json!({ "field": field, "code": code, "message": self.speak(zh, en) })
+            });
+            body.serialize_entry("errors", &fields.collect::<Vec<Value>>())?;
+        }
+        body.serialize_entry("request_id", self.request_id)?;
+        for (key, value) in extra {
+            body.serialize_entry(key, value)?;
+        }
+        if let Some(alternatives) = alternatives {
+            body.serialize_entry("alternatives", alternatives.json())?;
+        }
+        body.end()
+    }
 }
 
 /// Turns any error of the stack into a problem; `Err` gives back one that already is a response.

@@ -1,6 +1,7 @@
-//! Answers that are replayed: the body as it was stored, whatever shape a later version would give it.
+//! Answers whose body is there already: replayed as it was stored, whatever shape a later version would
+//! give it, or written once for many.
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use poem::{IntoResponse, Response};
 use poem_openapi::{
@@ -36,6 +37,37 @@ impl<T: Type> Payload for StoredJson<T> {
 }
 
 impl<T: Send> IntoResponse for StoredJson<T> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type("application/json; charset=utf-8").body(self.body.to_string())
+    }
+}
+
+/// The JSON of a `T`, written for everybody who asks at the moment.
+pub struct WrittenJson<T> {
+    body: Arc<str>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> WrittenJson<T> {
+    /// Wraps what was written.
+    pub const fn new(body: Arc<str>) -> Self {
+        Self { body, of: PhantomData }
+    }
+}
+
+impl<T: Type> Payload for WrittenJson<T> {
+    const CONTENT_TYPE: &'static str = "application/json; charset=utf-8";
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Send> IntoResponse for WrittenJson<T> {
     fn into_response(self) -> Response {
         Response::builder().content_type("application/json; charset=utf-8").body(self.body.to_string())
     }

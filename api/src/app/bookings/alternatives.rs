@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::Days;
 use linli_domain::{
-    Refusal,
+    Alternatives, Refusal,
     bookings::alternatives::{Helps, Offer, choose},
     ids::{FacilityId, RoomId, SlotId},
     time::{local, local_date},
@@ -17,13 +17,10 @@ use linli_store::{
 use serde_json::{Value, json};
 
 use super::plan;
-use crate::App;
-
-/// What is offered instead of one slot, rendered.
-pub type Nearest = Arc<Vec<Value>>;
+use crate::{App, app::views::seen};
 
 /// What is free in one room in the coming days.
-pub type Free = Arc<(Room, Vec<Offer>)>;
+pub type Free = Arc<(Arc<Room>, Vec<Offer>)>;
 
 /// Days that are looked at from today on.
 const DAYS: u64 = 8;
@@ -51,11 +48,12 @@ pub(super) async fn offer<T>(
 async fn add(app: &App, refusal: Refusal, room: RoomId, slots: &[SlotId], party_size: i64) -> Refusal {
     let (Some(first), Some(helps)) = (slots.first(), Helps::against(&refusal)) else { return refusal };
     let party_size = u16::try_from(party_size).unwrap_or(1);
-    let look_up = nearest(app, room, slots, party_size, helps);
-    match app.bookings.nearest.try_get_with((room, *first, party_size, helps), look_up).await {
-        Ok(nearest) => refusal.with_extra("alternatives", nearest.to_vec()),
+    let key = (room, *first, party_size, helps);
+    let look_up = || nearest(app, room, slots, party_size, helps);
+    match seen(&app.bookings.nearest, key, |_| true, look_up).await {
+        Ok(nearest) => Refusal { alternatives: Some(nearest), ..refusal },
         Err(error) => {
-            tracing::debug!(error = &*error as &dyn std::error::Error, "no alternatives could be looked up");
+            tracing::debug!(error = &error as &dyn std::error::Error, "no alternatives could be looked up");
             refusal
         }
     }
@@ -67,11 +65,11 @@ async fn nearest(
     slots: &[SlotId],
     party_size: u16,
     helps: Helps,
-) -> Result<Nearest, Error> {
+) -> Result<Alternatives, Error> {
     let (room, times) = plan::wanted(app, room, slots).await?;
-    let mut free = vec![free_in(app, room.clone()).await?];
+    let mut free = vec![free_in(app, Arc::clone(&room)).await?];
     for other in others(app, &room, party_size).await? {
-        free.push(free_in(app, other).await?);
+        free.push(free_in(app, other.into()).await?);
     }
     let offers = free.iter().flat_map(|free| &free.1).filter(|offer| {
         offer.takes >= party_size.into() && !slots.contains(&offer.slot) && helps.with(offer, times)
@@ -89,13 +87,14 @@ async fn nearest(
             "ends_at": local(offer.ends_at).to_rfc3339(),
         }))
     });
-    Ok(Arc::new(chosen.collect()))
+    Ok(Alternatives::new(&chosen.collect::<Value>()))
 }
 
 /// What can be booked in a room from today on.
-async fn free_in(app: &App, room: Room) -> Result<Free, Error> {
+async fn free_in(app: &App, room: Arc<Room>) -> Result<Free, Error> {
     let id = room.id;
-    let look_up = async {
+    let look_up = || async {
+        let room = Arc::clone(&room);
         let now = app.env.now();
         let from = local_date(now);
         let rows = rooms::slots(app.db.read(), id, from, from + Days::new(DAYS), now).await?;
@@ -116,7 +115,7 @@ async fn free_in(app: &App, room: Room) -> Result<Free, Error> {
         let offers = bookable.collect();
         Ok(Arc::new((room, offers)))
     };
-    app.bookings.free.try_get_with(id, look_up).await.map_err(plan::shared)
+    seen(&app.bookings.free, id, |_| true, look_up).await
 }
 
 /// Rooms of the same facility, then of facilities of its kind within a walk.

@@ -9,7 +9,6 @@ use linli_domain::{
 };
 use linli_store::{
     Error, Tx, audit,
-    idempotency::Stored,
     inventory::{Answered, Order},
     outbox,
     storage::bookings::{self, Booking, presence},
@@ -34,19 +33,19 @@ async fn attempt(app: &App, door: &Door<'_>, new: NewBooking, ask: Ask<'_>) -> R
         Err(Error::Refused(refusal)) => return answers::replay_or(app, ask.request, refusal).await,
         decided => decided?,
     };
-    let stored = answers::store(app, ask, 201, &booking)?;
     let booking = &booking;
     if !booking.state.holds() {
-        return answers::write(app, "bookings.request", ask.request, stored, move |tx| async move {
+        let stored = answers::store(app, ask, 201, booking)?;
+        let work = answers::write(app, "bookings.request", ask.request, stored, move |tx| async move {
             let tx = write_new(app, tx, door, booking).await?;
             outbox::emit(tx.conn(), &app.env, &[Event::BookingChanged(booking.id)]).await?;
             Ok(tx)
-        })
-        .await;
+        });
+        return Box::pin(work).await;
     }
-    let done = claim(app, door, (booking, &stay), ask, &stored).await;
+    let done = claim(app, door, (booking, &stay), ask).await;
     match plan::anew(app, &stay, &done).await? {
-        Some(fresh) => claim(app, door, (booking, &fresh), ask, &stored).await,
+        Some(fresh) => Box::pin(claim(app, door, (booking, &fresh), ask)).await,
         None => done,
     }
 }
@@ -56,14 +55,13 @@ async fn claim(
     door: &Door<'_>,
     (booking, stay): (&Booking, &Stay),
     ask: Ask<'_>,
-    stored: &Stored,
 ) -> Result<Answered, Error> {
     let holder = plan::holder(app, booking.resident_id, &stay.terms).await?;
     let order = Order {
         name: "bookings.create",
         claim: &stay.claim(booking, ask.request, holder)?,
         request: ask.request,
-        answer: stored,
+        answer: &|| answers::store(app, ask, 201, booking),
         events: &[Event::BookingChanged(booking.id)],
         refusal: &|shortage: &Shortage| stay.refuse(shortage, app.env.now()),
     };

@@ -70,7 +70,7 @@ async fn say_yes(
         name: "bookings.approve",
         claim: &stay.claim(moved, request, holder)?,
         request,
-        answer,
+        answer: &|| Ok(answer.clone()),
         events: &events,
         refusal: &|shortage: &Shortage| stay.refuse(shortage, app.env.now()),
     };

@@ -13,8 +13,8 @@ use linli_domain::{bookings::left, ids::FacilityId};
 use linli_store::{Error, storage::rooms};
 use moka::future::Cache;
 
-use super::plan::{AGE, shared};
-use crate::App;
+use super::plan::AGE;
+use crate::{App, app::views::seen};
 
 /// How long a list waits.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -78,11 +78,11 @@ pub async fn left_today(app: &App, facilities: &[FacilityId]) -> Vec<Option<u32>
 
 impl Left {
     async fn look_up(&self, app: &App, facilities: &[FacilityId]) -> Result<Vec<Option<u32>>, Error> {
-        let all = async {
+        let all = || async {
             let all = rooms::any_with_rooms(app.db.read()).await?;
             Ok::<_, Error>(Arc::new(all.into_iter().collect::<HashSet<_>>()))
         };
-        let with_rooms = self.with_rooms.try_get_with((), all).await.map_err(shared)?;
+        let with_rooms = seen(&self.with_rooms, (), |_| true, all).await?;
         let asked: Vec<FacilityId> =
             facilities.iter().filter(|id| with_rooms.contains(id)).copied().collect();
         if asked.is_empty() {

@@ -14,7 +14,7 @@ use linli_domain::{
 };
 use linli_store::{
     Error, Tx, audit,
-    idempotency::{Request, Stored},
+    idempotency::Request,
     inventory::{Answered, Order, Return},
     outbox,
     storage::{
@@ -144,10 +144,9 @@ async fn attempt(
         Err(Error::Refused(refusal)) => return answers::replay_or(app, ask.request, refusal).await,
         decided => decided?,
     };
-    let stored = answers::store(app, ask, 200, &moved)?;
-    let done = swap(app, who, (&moved, &stay), ask, &stored).await;
+    let done = swap(app, who, (&moved, &stay), ask).await;
     match plan::anew(app, &stay, &done).await? {
-        Some(fresh) => swap(app, who, (&moved, &fresh), ask, &stored).await,
+        Some(fresh) => swap(app, who, (&moved, &fresh), ask).await,
         None => done,
     }
 }
@@ -157,14 +156,13 @@ async fn swap(
     who: Who<'_>,
     (moved, stay): (&Booking, &Stay),
     ask: Ask<'_>,
-    stored: &Stored,
 ) -> Result<Answered, Error> {
     let holder = plan::holder(app, moved.resident_id, &stay.terms).await?;
     let order = Order {
         name: "bookings.reschedule",
         claim: &stay.claim(moved, ask.request, holder)?,
         request: ask.request,
-        answer: stored,
+        answer: &|| answers::store(app, ask, 200, moved),
         events: &[Event::BookingChanged(moved.id)],
         refusal: &|shortage: &Shortage| stay.refuse(shortage, app.env.now()),
     };

@@ -1,11 +1,11 @@
 //! What a booking is judged on, looked up at most a second ago: slots, rooms, policies, quota rules.
 //! Only the stocks and counters decide what is free.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, hash::Hash, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use linli_domain::{
-    Code, Refusal,
+    Alternatives, Code, Refusal,
     bookings::{
         MAX_SLOTS, Policy, Times,
         alternatives::Helps,
@@ -29,16 +29,11 @@ use linli_store::{
 use moka::future::Cache;
 use serde_json::{Value, json};
 
-use super::{
-    Who,
-    alternatives::{Free, Nearest},
-    desk,
-    left::Left,
-};
-use crate::App;
+use super::{Who, alternatives::Free, desk, left::Left};
+use crate::{App, app::views::seen};
 
 /// A slot with the room it is in.
-pub type Planned = Arc<(Room, SlotPlan)>;
+pub type Planned = Arc<(Arc<Room>, SlotPlan)>;
 
 /// What a room asks of its bookings.
 #[derive(Debug)]
@@ -58,7 +53,7 @@ pub struct Views {
     /// What is free by room.
     pub free: Cache<RoomId, Free>,
     /// What is offered instead of a slot.
-    pub nearest: Cache<(RoomId, SlotId, u16, Helps), Nearest>,
+    pub nearest: Cache<(RoomId, SlotId, u16, Helps), Alternatives>,
     /// What is left today by facility.
     pub left: Left,
 }
@@ -70,7 +65,7 @@ impl Default for Views {
     fn default() -> Self {
         fn cache<K, V>(most: u64) -> Cache<K, V>
         where
-            K: std::hash::Hash + Eq + Send + Sync + 'static,
+            K: Hash + Eq + Send + Sync + 'static,
             V: Clone + Send + Sync + 'static,
         {
             Cache::builder().max_capacity(most).time_to_live(AGE).build()
@@ -88,7 +83,7 @@ impl Default for Views {
 /// A stay: slots of one room that follow one another.
 #[derive(Clone, Debug)]
 pub(super) struct Stay {
-    pub(super) room: Room,
+    pub(super) room: Arc<Room>,
     pub(super) slots: Vec<Planned>,
     pub(super) times: Times,
     pub(super) terms: Arc<Terms>,
@@ -183,7 +178,7 @@ pub(super) async fn anew<T>(app: &App, stay: &Stay, done: &Result<T, Error>) -> 
 }
 
 /// What somebody wanted, also when it makes no stay: the room, and when.
-pub(super) async fn wanted(app: &App, room: RoomId, slots: &[SlotId]) -> Result<(Room, Times), Error> {
+pub(super) async fn wanted(app: &App, room: RoomId, slots: &[SlotId]) -> Result<(Arc<Room>, Times), Error> {
     if let Ok(stay) = stay(app, room, slots).await {
         return Ok((stay.room, stay.times));
     }
@@ -253,35 +248,26 @@ pub(super) async fn holder(app: &App, resident: ResidentId, terms: &Terms) -> Re
 }
 
 pub(super) async fn terms(app: &App, room: &Room) -> Result<Arc<Terms>, Error> {
-    let look_up = async {
+    let look_up = || async {
         let (policy, _) = policies::policy(app.db.read(), room.id).await?;
         let rules = policies::any_rules_of(app.db.read(), room).await?;
         Ok(Arc::new(Terms { policy, rules }))
     };
-    app.bookings.terms.try_get_with(room.id, look_up).await.map_err(shared)
+    seen(&app.bookings.terms, room.id, |_| true, look_up).await
 }
 
 async fn look_up_slot(app: &App, room: RoomId, slot: SlotId) -> Result<Option<Planned>, Error> {
-    let key = (room, slot);
-    if let Some(planned) = app.bookings.slots.get(&key).await {
-        return Ok(Some(planned));
-    }
-    let look_up = async {
+    let look_up = || async {
         let plan = rooms::slot_plan(app.db.read(), room, slot).await?;
         let found = rooms::find_public(app.db.read(), room).await?;
-        let planned = plan.zip(found).map(|(plan, room)| Arc::new((room, plan)));
+        let planned = plan.zip(found).map(|(plan, room)| Arc::new((Arc::new(room), plan)));
         planned.ok_or_else(|| Error::from(Code::NotFound))
     };
-    match app.bookings.slots.try_get_with(key, look_up).await {
+    match seen(&app.bookings.slots, (room, slot), |_| true, look_up).await {
         Ok(planned) => Ok(Some(planned)),
         Err(error) if error.refusal().is_some() => Ok(None),
-        Err(error) => Err(shared(error)),
+        Err(error) => Err(error),
     }
-}
-
-/// Those who waited for the same look-up share its error.
-pub(super) fn shared(error: Arc<Error>) -> Error {
-    Arc::try_unwrap(error).unwrap_or(Error::Unavailable { what: "database", source: None })
 }
 
 fn unknown_slot() -> Refusal {

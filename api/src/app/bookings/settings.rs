@@ -74,6 +74,7 @@ pub async fn replace(
         })
         .await?;
     app.bookings.terms.invalidate(&room.id).await;
+    app.slot_lists.edited();
     Ok(written)
 }
 

@@ -65,16 +65,16 @@ pub(super) async fn seed(
                 }
             };
             publish(app, &room, kind).await?;
-            first.get_or_insert((room.id, facility.org_path.clone()));
+            first.get_or_insert((room, facility.org_path.clone()));
         }
         progress("rooms", done + 1, with_rooms.len());
     }
     let Some((room, place)) = first else { return Ok(None) };
     let Some(counter) = OrgPath::parse(&place).and_then(|path| path.ids().last()) else { return Ok(None) };
     let tomorrow = local_date(app.env.now()) + Days::new(1);
-    let slots = rooms::slots(app, room, Some(tomorrow), Some(tomorrow)).await?;
+    let slots = rooms::slots(app, &room, (tomorrow, tomorrow), app.env.now()).await?;
     let free = slots.into_iter().find(|slot| slot.not_bookable.is_none());
-    Ok(free.map(|slot| Bookable { room, slot: slot.id, counter }))
+    Ok(free.map(|slot| Bookable { room: room.id, slot: slot.id, counter }))
 }
 
 fn new_room(facility_id: FacilityId, kind: &RoomKind) -> NewRoom {

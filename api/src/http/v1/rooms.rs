@@ -7,17 +7,18 @@ use linli_domain::{
 };
 use poem::web::Data;
 use poem_openapi::{
-    Object, OpenApi,
+    ApiResponse, Object, OpenApi,
     param::{Path, Query},
     payload::Json,
+    types::ToJSON,
 };
 use uuid::Uuid;
 
 use super::Tag;
 use crate::{
     App,
-    app::rooms,
-    http::{Problem, wire::Room},
+    app::{rooms, slot_lists},
+    http::{Problem, stored::WrittenJson, wire::Room},
 };
 
 /// Rooms and slots.
@@ -64,6 +65,18 @@ pub struct SlotList {
     items: Vec<Slot>,
 }
 
+/// The answer to a look at slots.
+#[derive(ApiResponse)]
+enum Listed {
+    /// The slots.
+    #[oai(status = 200)]
+    Ok(WrittenJson<SlotList>),
+}
+
+fn write(slots: Vec<rooms::Slot>) -> String {
+    SlotList { items: slots.into_iter().map(Slot::from).collect() }.to_json_string()
+}
+
 #[OpenApi(tag = "Tag::Rooms")]
 impl Rooms {
     /// Lists the rooms of a facility
@@ -76,7 +89,7 @@ impl Rooms {
     /// Lists the slots of a room with what is free
     ///
     /// From today for a week, unless `from` and `to` (local dates, both included, at most 31 days) say
-    /// otherwise.
+    /// otherwise. What was booked elsewhere within the last second may still show as free.
     #[oai(path = "/rooms/:id/slots", method = "get", operation_id = "listRoomSlots")]
     async fn list_slots(
         &self,
@@ -86,8 +99,8 @@ impl Rooms {
         from: Query<Option<NaiveDate>>,
         /// Last local date.
         to: Query<Option<NaiveDate>>,
-    ) -> Result<Json<SlotList>, Problem> {
-        let slots = rooms::slots(&app, RoomId(id.0), from.0, to.0).await?;
-        Ok(Json(SlotList { items: slots.into_iter().map(Slot::from).collect() }))
+    ) -> Result<Listed, Problem> {
+        let written = slot_lists::written(&app, RoomId(id.0), from.0, to.0, write).await?;
+        Ok(Listed::Ok(WrittenJson::new(written)))
     }
 }

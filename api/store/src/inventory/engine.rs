@@ -19,6 +19,7 @@ use super::{
     gate::{Asking, Gate, Health, Lapses, Outcome, Refused, Settled, Verdict},
     holds::Holds,
     lapse,
+    moves::Moves,
     queue::Queue,
     sold_out::{REPEATED, SoldOut},
     states,
@@ -47,6 +48,7 @@ pub struct Inventory {
     sold_out: SoldOut,
     pub(super) queue: Queue,
     guard: Guard,
+    moves: Moves,
 }
 
 /// A claim to make, or what a live claim is to hold instead.
@@ -57,8 +59,9 @@ pub struct Order<'a> {
     pub claim: &'a Claim,
     /// The request that must have one effect.
     pub request: &'a Request,
-    /// What it is answered, known before the work: ids and times are ours.
-    pub answer: &'a Stored,
+    /// What it is answered, known before the work, since ids and times are ours; not made for a request
+    /// that the gate refuses.
+    pub answer: &'a (dyn Fn() -> Result<Stored, Error> + Sync),
     /// What to look at afterwards, besides the stocks.
     pub events: &'a [Event],
     /// How the context says that there is nothing left.
@@ -106,6 +109,7 @@ impl Inventory {
             sold_out: SoldOut::new(REPEATED),
             queue: Queue::new(options.at_once),
             guard: Guard::from_environment(),
+            moves: Moves::default(),
         }
     }
 
@@ -128,6 +132,12 @@ impl Inventory {
     pub(super) fn unguarded(mut self) -> Self {
         self.guard = Guard::Off;
         self
+    }
+
+    /// A number that grows whenever this process took or gave back units under one of `tags`: what was read
+    /// of their stocks before is older than that.
+    pub fn moves(&self, tags: &[Tag]) -> u64 {
+        self.moves.of(tags)
     }
 
     /// How the gate stands.
@@ -204,14 +214,17 @@ impl Inventory {
             // A retry may have been refused meanwhile; what nobody waits for is not made.
             return Err(Refusal::new(Code::Unavailable).retry_after(1).into());
         }
+        let answer = (order.answer)()?;
         holds.ask_sql(db, env, order.request);
-        let written = self.write_past_lapsed(db, env, order, &rows, mode, &holds).await;
+        // Apart: its future is large, and most who come in a rush never get here.
+        let work = self.write_past_lapsed(db, env, order, &rows, (mode, &answer), &holds);
+        let written = Box::pin(work).await;
         match written {
             Ok(Written::Claimed(done)) => {
                 failpoint::hit("claim.after_commit").await;
                 self.settle(order.claim, holds, &done).await;
                 failpoint::hit("claim.settled").await;
-                Ok(Answered { stored: order.answer.clone(), replayed: false })
+                Ok(Answered { stored: answer, replayed: false })
             }
             Ok(Written::Replayed(stored)) => {
                 // Its units may be these: given back, somebody else would be let in and this refused.
@@ -237,7 +250,7 @@ impl Inventory {
         env: &Env,
         order: &Order<'_>,
         rows: &F,
-        mode: Mode,
+        work: (Mode, &Stored),
         holds: &Holds,
     ) -> Result<Written, Error>
     where
@@ -247,7 +260,7 @@ impl Inventory {
         let mut lapsed = Vec::new();
         loop {
             let short = Mutex::new(None);
-            let written = self.write(db, env, order, rows, (mode, &lapsed), &short).await;
+            let written = self.write(db, env, order, rows, (work, &lapsed), &short).await;
             let short = short.into_inner().unwrap_or_else(PoisonError::into_inner);
             let (Some(short), Err(error)) = (short, &written) else { return written };
             if lapsed.is_empty() && error.refusal().is_some() {
@@ -268,7 +281,7 @@ impl Inventory {
         env: &Env,
         order: &Order<'_>,
         rows: &F,
-        (mode, lapsed): (Mode, &Vec<ClaimId>),
+        ((mode, answer), lapsed): ((Mode, &Stored), &Vec<ClaimId>),
         short: &Mutex<Option<Short>>,
     ) -> Result<Written, Error>
     where
@@ -278,7 +291,7 @@ impl Inventory {
         let claim = order.claim;
         let needs = &claim.needs_by_stock();
         db.in_tx(order.name, |mut tx| async move {
-            if let Begun::Replay(stored) = idempotency::begin(&tx, env, order.request, order.answer).await? {
+            if let Begun::Replay(stored) = idempotency::begin(&tx, env, order.request, answer).await? {
                 return tx.commit(Written::Replayed(stored)).await;
             }
             let ended = lapse::end(tx.conn(), env, lapsed).await?;
@@ -319,7 +332,13 @@ impl Inventory {
     }
 
     /// Asks the gate tag by tag, in their order; a refusal lets go of what was held.
-    async fn reserve(&self, db: &Db, env: &Env, asking: &Asking, asked: &Asked) -> Result<Holds, Refused> {
+    async fn reserve(
+        &self,
+        db: &Db,
+        env: &Env,
+        asking: &Asking,
+        asked: &Asked,
+    ) -> Result<Holds, Arc<Refused>> {
         let mut holds = Holds::new(&self.gate, asking.digest);
         for (tag, needs) in asked {
             match self.ask(db, env, tag, asking, needs).await {
@@ -329,7 +348,8 @@ impl Inventory {
                 Verdict::Lapsed | Verdict::Cold | Verdict::Unavailable => {}
                 Verdict::Refused(refused) => {
                     metrics::counter!("linli_inventory_refused_total", "by" => "gate").increment(1);
-                    self.sold_out.remember(refused.clone());
+                    let refused = Arc::new(refused);
+                    self.sold_out.remember(Arc::clone(&refused));
                     holds.void().await;
                     return Err(refused);
                 }
@@ -356,7 +376,7 @@ impl Inventory {
                 // One loads, the others wait for it; whoever comes too late finds it loaded.
                 let Some(_load) = self.loads.enter(tag).await else { return Verdict::Cold };
                 match self.gate.reserve(tag, asking, needs).await {
-                    Verdict::Cold if self.load(db, env, tag).await.is_ok() => {
+                    Verdict::Cold if Box::pin(self.load(db, env, tag)).await.is_ok() => {
                         self.gate.reserve(tag, asking, needs).await
                     }
                     verdict => verdict,
@@ -371,6 +391,7 @@ impl Inventory {
             self.let_go(held, &done.stocks, done.lapses.as_ref()).await;
         }
         for (tag, needs) in claim.needs_by_tag() {
+            self.moves.note(tag);
             let here = |stock: &&Stock| needs.iter().any(|need| need.stock == stock.id);
             let settled = done.stocks.iter().filter(here).map(|stock| Settled {
                 stock: *stock,
@@ -400,6 +421,7 @@ impl Inventory {
         tags.sort_unstable();
         tags.dedup();
         for tag in tags {
+            self.moves.note(tag);
             let here = |stock: &&Stock| held.needs.iter().any(|(t, need)| t == tag && need.stock == stock.id);
             let settled = stocks.iter().filter(here).map(|stock| Settled {
                 stock: *stock,
@@ -423,7 +445,7 @@ impl Inventory {
         let until = Instant::now() + self.sold_out.repeated();
         let Ok(states) = states::of_ids(db.read(), env, &[stock]).await else { return };
         let Some(state) = states.into_values().flatten().next() else { return };
-        self.sold_out.remember(Refused {
+        let refused = Refused {
             stock,
             shortage: short.shortage.clone(),
             free: state.stock.free(),
@@ -432,7 +454,8 @@ impl Inventory {
             known: state.live.into_iter().chain(state.past).collect(),
             // Nothing keeps what comes free from being given elsewhere meanwhile.
             partial: true,
-        });
+        };
+        self.sold_out.remember(refused.into());
     }
 }
 

@@ -21,6 +21,7 @@ mod entities;
 pub mod gate;
 mod holds;
 mod lapse;
+mod moves;
 mod queue;
 mod release;
 mod repair;

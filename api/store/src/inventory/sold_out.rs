@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -26,7 +26,13 @@ const MAX_KNOWN: usize = 256;
 const MAX_ENTRIES: usize = 1_024;
 const SHARDS: usize = 16;
 
-type Shard = HashMap<StockId, Refused>;
+type Shard = HashMap<StockId, Entry>;
+
+/// What was refused, and how long that is repeated: shorter than it says, when it came free here.
+struct Entry {
+    refused: Arc<Refused>,
+    until: Instant,
+}
 
 /// Refusals of the last moment.
 pub(super) struct SoldOut {
@@ -46,43 +52,43 @@ impl SoldOut {
     }
 
     /// The refusal that was repeated when the request arrived or since, if it concerns it.
-    pub(super) fn refuses(&self, asking: &Asking, asked: &Asked) -> Option<Refused> {
+    pub(super) fn refuses(&self, asking: &Asking, asked: &Asked) -> Option<Arc<Refused>> {
         let mut found = None;
         for need in asked.values().flatten() {
             let shard = self.shard(need.stock);
-            let Some(refused) = shard.get(&need.stock) else { continue };
-            if asking.since >= refused.until || refused.lapses_at.is_some_and(|at| at <= asking.arrived) {
+            let Some(Entry { refused, until }) = shard.get(&need.stock) else { continue };
+            if asking.since >= *until || refused.lapses_at.is_some_and(|at| at <= asking.arrived) {
                 continue;
             }
             if refused.known.contains(&asking.digest) {
                 return None;
             }
             if refused.free < need.units {
-                found = Some(refused.clone());
+                found = Some(Arc::clone(refused));
             }
         }
         found
     }
 
     /// Remembers a refusal.
-    pub(super) fn remember(&self, refused: Refused) {
+    pub(super) fn remember(&self, refused: Arc<Refused>) {
         let now = Instant::now();
         if refused.known.len() > MAX_KNOWN || refused.until <= now {
             return;
         }
         let mut shard = self.shard(refused.stock);
         if shard.len() >= MAX_ENTRIES {
-            shard.retain(|_, refused| refused.until > now);
+            shard.retain(|_, entry| entry.until > now);
         }
         if shard.len() < MAX_ENTRIES {
-            shard.insert(refused.stock, refused);
+            shard.insert(refused.stock, Entry { until: refused.until, refused });
         }
     }
 
     /// Repeats what was said of `stock` to nobody who comes from now on.
     pub(super) fn forget(&self, stock: StockId) {
-        if let Some(refused) = self.shard(stock).get_mut(&stock) {
-            refused.until = refused.until.min(Instant::now());
+        if let Some(entry) = self.shard(stock).get_mut(&stock) {
+            entry.until = entry.until.min(Instant::now());
         }
     }
 
@@ -137,15 +143,15 @@ mod tests {
         let lapse = now + chrono::Duration::seconds(5);
         let cache = SoldOut::new(REPEATED);
         assert!(!refuses(&cache, &asking(1, now), 1));
-        cache.remember(refused(1, 7, Some(lapse)));
+        cache.remember(Arc::new(refused(1, 7, Some(lapse))));
         assert!(refuses(&cache, &asking(1, now), 2));
         assert!(!refuses(&cache, &asking(1, now), 1), "one unit is free");
         assert!(!refuses(&cache, &asking(7, now), 2), "a retry wins over a refusal");
         assert!(!refuses(&cache, &asking(1, lapse), 2), "it came after the lapse");
-        cache.remember(refused(0, 7, None));
+        cache.remember(Arc::new(refused(0, 7, None)));
         std::thread::sleep(REPEATED);
         assert!(!refuses(&cache, &asking(1, now), 2));
-        cache.remember(Refused { until: Instant::now(), ..refused(0, 7, None) });
+        cache.remember(Arc::new(Refused { until: Instant::now(), ..refused(0, 7, None) }));
         assert!(!refuses(&cache, &asking(1, now), 2));
     }
 
@@ -153,7 +159,7 @@ mod tests {
     fn who_came_while_it_was_repeated_is_refused_also_afterwards() {
         let now = DateTime::UNIX_EPOCH;
         let cache = SoldOut::new(REPEATED);
-        cache.remember(refused(0, 7, None));
+        cache.remember(Arc::new(refused(0, 7, None)));
         let before = asking(1, now);
         cache.forget(stock());
         let after = asking(1, now);

@@ -86,14 +86,14 @@ impl Bench {
     }
 
     async fn make(&self, key: &str, claim: &Claim) -> Result<Answered, Error> {
-        let (request, answer) = (request(key, "test.claim"), answer(claim.id));
+        let (request, answer) = (request(key, "test.claim"), || Ok(answer(claim.id)));
         let order = order(claim, &request, &answer);
         self.inventory.claim(&self.db, &self.env, &order, |tx| async move { Ok(tx) }).await
     }
 
     /// Moves the claim that `moved` names to what `moved` asks for.
     async fn swap(&self, key: &str, moved: &Claim) -> Result<Answered, Error> {
-        let (request, answer) = (request(key, "test.swap"), answer(moved.id));
+        let (request, answer) = (request(key, "test.swap"), || Ok(answer(moved.id)));
         let order = order(moved, &request, &answer);
         self.inventory.swap(&self.db, &self.env, &order, |tx| async move { Ok(tx) }).await
     }
@@ -152,7 +152,11 @@ fn answer(claim: ClaimId) -> Stored {
     Stored { status: 200, answer: json!({ "id": claim }) }
 }
 
-fn order<'a>(claim: &'a Claim, request: &'a Request, answer: &'a Stored) -> Order<'a> {
+fn order<'a>(
+    claim: &'a Claim,
+    request: &'a Request,
+    answer: &'a (dyn Fn() -> Result<Stored, Error> + Sync),
+) -> Order<'a> {
     Order { name: "test.claim", claim, request, answer, events: &[], refusal: &refusal }
 }
 

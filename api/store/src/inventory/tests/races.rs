@@ -188,7 +188,7 @@ async fn dropped_half_way(bench: &Bench, redis: &Arc<PrivateRedis>, slot: StockI
     let claiming = tokio::spawn(async move {
         let key = if commits { "mine" } else { "nobody's" };
         let claim = claimant.claim_of(key, "day", &[(slot, 1)]);
-        let (request, answer) = (request(key, "test.claim"), answer(claim.id));
+        let (request, answer) = (request(key, "test.claim"), || Ok(answer(claim.id)));
         let frozen = &frozen;
         let rows = |tx| async move {
             frozen.freeze();

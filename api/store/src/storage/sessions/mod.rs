@@ -136,7 +136,8 @@ pub async fn renew(
     let Some(token) = Entity::find_by_id(digest_of(presented)).one(tx).await? else {
         return Ok(Renewal::Refused);
     };
-    let Some((id, owner)) = live(tx, now, token.session_id.into()).await? else {
+    let id = token.session_id.into();
+    let Some(Live { owner, .. }) = live(tx, now, id).await? else {
         return Ok(Renewal::Refused);
     };
     let refresh = successor(vault, presented);
@@ -167,18 +168,43 @@ pub async fn renew(
     })
 }
 
-/// The owner of a session that is neither ended nor past its time.
+/// A session that is neither ended nor past its time.
+#[derive(Clone, Copy, Debug)]
+pub struct Live {
+    /// Whose it is.
+    pub owner: Owner,
+    /// When it ends unless it is renewed.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The session, if it is neither ended nor past its time.
 pub async fn live(
     conn: &impl ConnectionTrait,
     now: DateTime<Utc>,
     id: SessionId,
-) -> Result<Option<(SessionId, Owner)>, DbErr> {
+) -> Result<Option<Live>, DbErr> {
     let row = session::Entity::find_by_id(id.0)
         .filter(session::Column::RevokedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(now))
         .one(conn)
         .await?;
-    Ok(row.as_ref().and_then(Owner::of).map(|owner| (id, owner)))
+    Ok(row.and_then(|row| Some(Live { owner: Owner::of(&row)?, expires_at: row.expires_at })))
+}
+
+/// The sessions that were ended early at `since` or later, by the clock of whoever ended them.
+pub async fn any_ended_since(
+    conn: &impl ConnectionTrait,
+    since: DateTime<Utc>,
+) -> Result<Vec<SessionId>, DbErr> {
+    use sea_orm::QuerySelect;
+    let ids = session::Entity::find()
+        .select_only()
+        .column(session::Column::Id)
+        .filter(session::Column::RevokedAt.gte(since))
+        .into_tuple::<uuid::Uuid>()
+        .all(conn)
+        .await?;
+    Ok(ids.into_iter().map(SessionId).collect())
 }
 
 /// The live sessions of an owner, the last used first.

@@ -88,6 +88,9 @@ codes! {
     PhotoInvalid, "photo_invalid", 415, "仅支持 JPEG、PNG 或 WebP 图片", "Only JPEG, PNG or WebP images are accepted.";
     // rooms and bookings
     RoomNameTaken, "room_name_taken", 409, "这个设施已有同名的房间", "This facility already has a room of that name.";
+    RoomHasTimetable, "room_has_timetable", 409, "这个房间按功能时段开放，请在功能时段里修改", "The days of this room are published by its time bands; change those.";
+    ImpactUnseen, "impact_unseen", 409, "这样改会影响已有的预约，请先预览影响再确认", "This touches bookings; preview it and confirm what you saw.";
+    SeatsInUse, "seats_in_use", 409, "已经约出的人数比新的名额多", "More people have booked than there would be seats.";
     SlotTaken, "slot_taken", 409, "这个时段刚刚被别人约走了，请换一个时段", "Someone else has just booked this time; please choose another.";
     SlotClosed, "slot_closed", 409, "这个时段暂时不开放预约，请换一个时段", "This time is not open for booking; please choose another.";
     SlotPast, "slot_past", 409, "这个时段已经开始或过去了，请换一个时段", "This time has already begun; please choose another.";

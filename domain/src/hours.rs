@@ -7,6 +7,7 @@
 //! Invariant: a [`Schedule`] has passed [`Schedule::new`], so evaluation cannot fail.
 
 mod evaluate;
+pub(crate) mod reading;
 mod span;
 
 use chrono::NaiveDate;

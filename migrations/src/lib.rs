@@ -53,6 +53,8 @@ mod m20261124_000704_create_message;
 mod m20261124_000705_create_payment;
 mod m20261124_000706_create_calendar_feed;
 mod m20261124_000707_create_room_closure;
+mod m20261124_000900_create_room_bands;
+mod m20261124_000901_name_and_withdraw_slots;
 mod m20261124_001000_index_session_ends;
 mod parts;
 
@@ -104,6 +106,8 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261124_000705_create_payment::Migration)),
             Box::new(Whole(m20261124_000706_create_calendar_feed::Migration)),
             Box::new(Whole(m20261124_000707_create_room_closure::Migration)),
+            Box::new(Whole(m20261124_000900_create_room_bands::Migration)),
+            Box::new(Whole(m20261124_000901_name_and_withdraw_slots::Migration)),
             Box::new(Whole(m20261124_001000_index_session_ends::Migration)),
         ]
     }

@@ -15,6 +15,7 @@ pub mod rooms;
 pub mod sessions;
 pub mod slot_lists;
 pub mod staff;
+pub mod timetables;
 mod views;
 
 use std::{ops::Deref, sync::Arc, time::Duration};

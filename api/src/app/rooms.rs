@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Days, Duration, NaiveDate, Utc};
 use linli_domain::{
-    Code, Refusal,
+    Code, Refusal, Vocabulary,
     access::Scope,
     bookings::{quota::online_left, short_text},
     ids::{FacilityId, RoomId, SlotId, StaffId},
-    rooms::{BookingRules, Grid, Offer, plan_day},
+    rooms::{BookingRules, Grid, Offer, bands::RoomFunction, plan_day},
     time::local_date,
 };
 use linli_store::{
@@ -29,6 +29,8 @@ use uuid::Uuid;
 use super::bookings;
 use crate::App;
 
+/// Most days in one answer.
+const MAX_DAYS: u64 = 31;
 /// How often a division begins again because somebody booked meanwhile.
 const DIVIDE_TRIES: usize = 20;
 
@@ -62,6 +64,10 @@ pub struct Slot {
     pub starts_at: DateTime<Utc>,
     /// When it ends, not included.
     pub ends_at: DateTime<Utc>,
+    /// What the room is then, where a band says so.
+    pub function: Option<RoomFunction>,
+    /// What the centre calls it.
+    pub title: Option<String>,
     /// Units free.
     pub free: u32,
     /// Why it cannot be booked now, if it cannot.
@@ -161,6 +167,9 @@ pub async fn publish_day(
         .db
         .in_tx("rooms.publish", |tx| async move {
             let tree = rooms::lock_tree(tx.conn(), room.id).await?;
+            if rooms::bands::has(tx.conn(), room.id).await? {
+                return Err(Code::RoomHasTimetable.into());
+            }
             let plan = &plan_day(room.grid, &tree, date, offers, app.env.now())?;
             let published = rooms::publish(tx.conn(), &app.env, room, date, plan).await?;
             if published.created > 0 {
@@ -203,9 +212,32 @@ pub async fn slots(
             Ok(()) if online.get(&row.id) == Some(&0) => Some(Code::OnlineShareFull),
             Ok(()) => None,
         };
-        Slot { id: row.id.into(), starts_at: row.starts_at, ends_at: row.ends_at, free, not_bookable }
+        Slot {
+            id: row.id.into(),
+            starts_at: row.starts_at,
+            ends_at: row.ends_at,
+            function: row.function.as_deref().and_then(RoomFunction::parse),
+            title: row.title,
+            free,
+            not_bookable,
+        }
     });
     Ok(slots.collect())
+}
+
+/// The days that are asked for: from today when nobody says, for a week when nobody says.
+pub fn days(
+    app: &App,
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+) -> Result<(NaiveDate, NaiveDate), Refusal> {
+    let from = from.unwrap_or_else(|| local_date(app.env.now()));
+    let to = to.unwrap_or_else(|| from + Days::new(6));
+    if to < from || to > from + Days::new(MAX_DAYS - 1) {
+        let (zh, en) = ("起止日期要按先后顺序，最多 31 天", "From and to are in order and at most 31 days.");
+        return Err(Refusal::field("to", "out_of_range", zh, en));
+    }
+    Ok((from, to))
 }
 
 /// Of each shared slot, what is left for those who book online, where places are kept back from them.

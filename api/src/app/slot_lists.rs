@@ -13,8 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
-use linli_domain::{Code, Refusal, ids::RoomId, inventory::Tag, time::local_date};
+use chrono::{DateTime, NaiveDate, Utc};
+use linli_domain::{Code, ids::RoomId, inventory::Tag};
 use linli_store::{Error, storage::rooms as storage};
 use moka::future::Cache;
 
@@ -24,8 +24,6 @@ use super::{
 };
 use crate::App;
 
-/// Most days of slots in one list.
-const MAX_DAYS: u64 = 31;
 /// How old a list may be.
 const AGE: Duration = Duration::from_secs(1);
 /// Lists that are kept at once.
@@ -83,12 +81,7 @@ pub async fn written(
     write: fn(Vec<Slot>) -> String,
 ) -> Result<Arc<str>, Error> {
     let now = app.env.now();
-    let from = from.unwrap_or_else(|| local_date(now));
-    let to = to.unwrap_or_else(|| from + Days::new(6));
-    if to < from || to > from + Days::new(MAX_DAYS - 1) {
-        let (zh, en) = ("起止日期要按先后顺序，最多 31 天", "From and to are in order and at most 31 days.");
-        return Err(Refusal::field("to", "out_of_range", zh, en).into());
-    }
+    let (from, to) = rooms::days(app, from, to)?;
     let stands = |list: &List| {
         let age = (now - list.now).to_std().unwrap_or_default();
         list.read_at.elapsed().max(age) < AGE && list.moves == moves(app, &list.tags)

@@ -24,6 +24,7 @@ pub mod problem;
 pub mod signing;
 pub mod staff;
 pub mod stored;
+pub mod timetable;
 pub mod v1;
 pub mod wire;
 pub mod word;

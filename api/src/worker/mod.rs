@@ -15,7 +15,7 @@ pub use consumer::consume;
 
 use crate::{
     App,
-    app::{bookings, gate, reconcile},
+    app::{bookings, gate, reconcile, timetables},
 };
 
 /// The future of one run; `true` when there is more to do at once.
@@ -79,6 +79,7 @@ pub fn jobs() -> Vec<Job> {
     ];
     jobs.extend(gate::jobs());
     jobs.extend(bookings::follow::jobs());
+    jobs.push(timetables::job());
     jobs
 }
 

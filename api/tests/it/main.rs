@@ -40,6 +40,8 @@ mod privacy;
 mod races;
 mod readme;
 mod reports;
+mod room_moves;
+mod room_timetables;
 mod rush;
 mod shutdown;
 mod strict;

@@ -65,6 +65,7 @@ const PUBLIC: &[&str] = &[
     "getHome",
     "listFacilityRooms",
     "listRoomSlots",
+    "getRoomTimetable",
     // A calendar program has no token; the address holds a secret of its own.
     "readCalendarFeed",
     "getFacility",

@@ -1,6 +1,6 @@
 //! Alternatives: what a refusal offers instead, nearest to what was wanted.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use super::Times;
 use crate::{
@@ -124,6 +124,24 @@ pub fn choose(room: RoomId, times: Times, offers: Vec<Offer>) -> Vec<(Kind, Offe
     chosen
 }
 
+/// What gapless runs of `open` in one room make up exactly `length`; each takes what its fullest slot takes.
+pub fn stays(open: &[Offer], length: Duration) -> Vec<Offer> {
+    let mut sorted: Vec<&Offer> = open.iter().filter(|offer| offer.takes > 0).collect();
+    sorted.sort_by_key(|offer| (offer.room, offer.starts_at, offer.ends_at));
+    let from = |first: &&Offer| {
+        let mut stay = (*first).clone();
+        while stay.ends_at - stay.starts_at < length {
+            // Of several that go on, the shortest leaves most room for an exact end.
+            let at = sorted.partition_point(|one| (one.room, one.starts_at) < (stay.room, stay.ends_at));
+            let next = sorted.get(at).filter(|one| (one.room, one.starts_at) == (stay.room, stay.ends_at))?;
+            stay.ends_at = next.ends_at;
+            stay.takes = stay.takes.min(next.takes);
+        }
+        (stay.ends_at - stay.starts_at == length).then_some(stay)
+    };
+    sorted.iter().filter_map(from).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,5 +203,19 @@ mod tests {
         assert_eq!(chosen(&[]), []);
         let days = [offer(1, 1, 9, 1), offer(1, 2, 9, 2), offer(1, 3, 9, 3), offer(1, 4, 9, 4)];
         assert_eq!(chosen(&days), [("another_day", 1), ("another_day", 2), ("another_day", 3)]);
+    }
+
+    #[test]
+    fn short_slots_make_up_a_longer_stay_and_only_without_a_gap() {
+        let full = Offer { takes: 0, ..offer(1, 0, 16, 7) };
+        let few = Offer { takes: 4, ..offer(1, 0, 10, 2) };
+        let open = [offer(1, 0, 9, 1), few, offer(1, 0, 14, 3), offer(1, 0, 15, 4), full, offer(2, 0, 11, 5)];
+        let made = |hours| -> Vec<_> {
+            let stays = stays(&open, Duration::hours(hours));
+            stays.iter().map(|stay| (stay.slot.0.as_u128(), stay.takes)).collect()
+        };
+        assert_eq!(made(1), [(1, 10), (2, 4), (3, 10), (4, 10), (5, 10)]);
+        assert_eq!(made(2), [(1, 4), (3, 10)]);
+        assert_eq!(made(3), []);
     }
 }

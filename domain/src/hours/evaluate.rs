@@ -2,9 +2,12 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-use super::{Exception, HolidayPolicy, MakeUpPolicy, Rule, Schedule, Span, Weekday};
+use super::{
+    Exception, Rule, Schedule, Span, Weekday,
+    reading::{Reading, readings},
+};
 use crate::{
-    calendar::{Calendar, DayKind, ordinary_kind},
+    calendar::{Calendar, DayKind},
     time::{DAY_MINUTES, instant, local_date, local_minute},
     vocabulary::Vocabulary,
 };
@@ -63,28 +66,13 @@ pub struct State {
     pub calendar_known: bool,
 }
 
-/// Which rules speak for a date.
-#[derive(Clone, Copy)]
-enum Selector {
-    /// Those that name this special kind of day.
-    Naming(DayKind, Weekday),
-    /// Those that fit an ordinary day of this kind and weekday.
-    Ordinary(DayKind, Weekday),
-}
-
-impl Selector {
-    fn selects(self, rule: &Rule) -> bool {
-        let (kind_fits, weekday) = match self {
-            Self::Naming(kind, weekday) => (rule.kinds.contains(kind), weekday),
-            Self::Ordinary(kind, weekday) => (rule.kinds.is_empty() || rule.kinds.contains(kind), weekday),
-        };
-        kind_fits && (rule.weekdays.is_empty() || rule.weekdays.contains(weekday))
-    }
-}
-
 impl Rule {
     fn valid_on(&self, date: NaiveDate) -> bool {
         self.valid_from.is_none_or(|from| from <= date) && self.valid_to.is_none_or(|to| date <= to)
+    }
+
+    fn speaks(&self, reading: Reading) -> bool {
+        reading.selects(&self.kinds, &self.weekdays)
     }
 }
 
@@ -143,46 +131,24 @@ impl Schedule {
     /// The spans that begin on the day; `None` when nothing is known about it.
     fn spans(&self, day: Day) -> Option<impl Iterator<Item = Span>> {
         let exception = self.exception_on(day.date);
-        let selector = if exception.is_some() { None } else { self.selector(day)? };
+        let reading = if exception.is_some() { None } else { self.reading(day)? };
         let (rules, date) = (&self.0.rules, day.date);
-        let by_rules = selector.into_iter().flat_map(move |selector| {
+        let by_rules = reading.into_iter().flat_map(move |reading| {
             rules
                 .iter()
-                .filter(move |rule| rule.valid_on(date) && selector.selects(rule))
+                .filter(move |rule| rule.valid_on(date) && rule.speaks(reading))
                 .flat_map(|r| &r.spans)
         });
         Some(exception.into_iter().flat_map(|e| &e.spans).chain(by_rules).copied())
     }
 
-    /// Which rules speak for the day: `None` when no rule is valid on it, `Some(None)` when none selects it.
+    /// How the day is read: `None` when no rule is valid on it, `Some(None)` when no rule speaks for it.
     #[expect(clippy::option_option, reason = "unknown and closed are different answers")]
-    fn selector(&self, day: Day) -> Option<Option<Selector>> {
+    fn reading(&self, day: Day) -> Option<Option<Reading>> {
         let valid = || self.0.rules.iter().filter(|rule| rule.valid_on(day.date));
         valid().next()?;
-        let speaks = |selector: &Selector| valid().any(|rule| selector.selects(rule));
-        Some(self.candidates(day).into_iter().flatten().find(speaks))
-    }
-
-    /// What the day may count as, the strongest first.
-    fn candidates(&self, day: Day) -> [Option<Selector>; 3] {
-        use Selector::{Naming, Ordinary};
-        let Day { date, kind, weekday, .. } = day;
-        let as_weekday = Ordinary(ordinary_kind(date), weekday);
-        match kind {
-            DayKind::Workday | DayKind::Weekend => [Some(as_weekday), None, None],
-            DayKind::Holiday => {
-                let by_policy = matches!(self.0.on_holidays, HolidayPolicy::AsWeekday);
-                [Some(Naming(kind, weekday)), by_policy.then_some(as_weekday), None]
-            }
-            DayKind::MakeUpWorkday => match self.0.on_make_up_workdays {
-                MakeUpPolicy::AsWeekday => [Some(Naming(kind, weekday)), Some(as_weekday), None],
-                MakeUpPolicy::AsWorkday => {
-                    let next_to = if weekday == Weekday::Sunday { Weekday::Monday } else { Weekday::Friday };
-                    let stands_for = Ordinary(DayKind::Workday, next_to);
-                    [Some(Naming(kind, weekday)), Some(stands_for), Some(Ordinary(DayKind::Workday, weekday))]
-                }
-            },
-        }
+        let readings = readings(day.kind, day.weekday, self.0.on_holidays, self.0.on_make_up_workdays);
+        Some(readings.into_iter().flatten().find(|reading| valid().any(|rule| rule.speaks(*reading))))
     }
 
     /// The minute, from today's midnight, at which everything that runs now and joins on is over.

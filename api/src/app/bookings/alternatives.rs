@@ -119,7 +119,7 @@ async fn free_in(app: &App, room: Arc<Room>) -> Result<Free, Error> {
 }
 
 /// Rooms of the same facility, then of facilities of its kind within a walk.
-async fn others(app: &App, room: &Room, party_size: u16) -> Result<Vec<Room>, Error> {
+pub(super) async fn others(app: &App, room: &Room, party_size: u16) -> Result<Vec<Room>, Error> {
     let mut facilities = vec![room.facility_id];
     facilities.extend(nearby(app, room.facility_id));
     let mut found = Vec::new();

@@ -90,6 +90,7 @@ async fn write_new(app: &App, tx: Tx, door: &Door<'_>, booking: &Booking) -> Res
 async fn decide(app: &App, door: &Door<'_>, new: NewBooking) -> Result<(Booking, Stay), Error> {
     let stay = plan::stay(app, new.room_id, &new.slot_ids).await?;
     may_book(app, door, &stay).await?;
+    stay.check_offered()?;
     let party_size = PartySize::new(new.party_size, &stay.room.rules)?;
     let (starts_at, ends_at) = stay.times;
     let now = app.env.now();

@@ -13,7 +13,7 @@ use linli_store::{
     Error, Tx, audit,
     idempotency::Stored,
     inventory::{Answered, Confirm, Order},
-    storage::bookings::{self, Booking, presence},
+    storage::bookings::{self, Booking, presence, slots},
 };
 
 use super::{
@@ -53,8 +53,11 @@ async fn say_yes(
         bookings::write(tx.conn(), desk(app), moved, moved.state.news()).await?;
         if booking.state.holds() {
             presence::keep(tx.conn(), moved).await?;
-        } else if stay.terms.policy.one_place {
-            presence::take(tx.conn(), &app.env, moved).await?;
+        } else {
+            slots::hold(tx.conn(), moved).await?;
+            if stay.terms.policy.one_place {
+                presence::take(tx.conn(), &app.env, moved).await?;
+            }
         }
         audit::record(tx.conn(), &app.env, entry(who.actor(), "booking.approve", moved)).await?;
         Ok(tx)

@@ -16,6 +16,7 @@ mod moves;
 pub mod payments;
 mod plan;
 pub mod quota_rules;
+pub mod relocate;
 pub mod settings;
 
 use chrono::NaiveDate;

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use linli_domain::{
-    Code, Event,
+    Code, Event, Refusal,
     bookings::{
-        Approval, CancelTerms, LateCancel, PartySize, Policy, State, message::BookingChange, quota,
+        Approval, CancelTerms, Channel, LateCancel, PartySize, Policy, State, message::BookingChange, quota,
         short_text,
     },
     consent::FamilyScope,
@@ -186,20 +187,35 @@ async fn decide(app: &App, who: Who<'_>, booking: &Booking, new: NewTime) -> Res
     let now = app.env.now();
     booking.state.check_move(&booking.terms(), who.is_staff(), now)?;
     let stay = plan::stay(app, new.room_id.unwrap_or(booking.room_id), &new.slot_ids).await?;
-    let policy = &stay.terms.policy;
-    // What staff decide on or take money for is not got by moving there.
-    let decided = policy.approval == Approval::Auto || who.is_staff();
-    if !decided || policy.price_fen != booking.price_fen {
-        return Err(Code::MoveNeedsNewBooking.into());
-    }
     if let Who::Staff(_, scope) = who {
         super::super::rooms::find(app, scope, stay.room.id).await?;
     }
+    Ok((moved_to(booking, &stay, who.is_staff(), now)?, stay))
+}
+
+/// The booking as it is once moved to `stay`, if that can be booked by moving there.
+pub(super) fn moved_to(
+    booking: &Booking,
+    stay: &Stay,
+    by_staff: bool,
+    now: DateTime<Utc>,
+) -> Result<Booking, Refusal> {
+    stay.check_offered()?;
+    let policy = &stay.terms.policy;
+    // What staff decide on or take money for is not got by moving there.
+    let decided = policy.approval == Approval::Auto || by_staff;
+    if !decided || policy.price_fen != booking.price_fen {
+        return Err(Code::MoveNeedsNewBooking.into());
+    }
     PartySize::new(booking.party_size.into(), &stay.room.rules)?;
     let (starts_at, ends_at) = stay.times;
-    let channel = if who.is_staff() { linli_domain::bookings::Channel::Counter } else { booking.channel };
+    let channel = if by_staff { Channel::Counter } else { booking.channel };
     Policy::check_start(&stay.room.rules, channel, starts_at, now)?;
-    let moved = Booking {
+    let late_cancel = match policy.late_cancel {
+        LateCancel::Flagged => LateCancel::Flagged,
+        LateCancel::Refused => booking.late_cancel,
+    };
+    Ok(Booking {
         room_id: stay.room.id,
         facility_id: stay.room.facility_id,
         org_path: stay.room.org_path.clone(),
@@ -207,13 +223,8 @@ async fn decide(app: &App, who: Who<'_>, booking: &Booking, new: NewTime) -> Res
         starts_at,
         ends_at,
         cancel_until: stay.room.rules.cancel_deadline(starts_at),
-        late_cancel: if policy.late_cancel == LateCancel::Flagged {
-            LateCancel::Flagged
-        } else {
-            booking.late_cancel
-        },
+        late_cancel,
         version: booking.version + 1,
         ..booking.clone()
-    };
-    Ok((moved, stay))
+    })
 }

@@ -94,6 +94,11 @@ impl Stay {
         self.slots.iter().map(|planned| planned.1.id).collect()
     }
 
+    /// Refuses what is on offer no more; the slots' rows are asked again when it is written.
+    pub(super) fn check_offered(&self) -> Result<(), Refusal> {
+        if self.slots.iter().any(|slot| slot.1.withdrawn) { Err(Code::SlotClosed.into()) } else { Ok(()) }
+    }
+
     /// The claim of `booking` on this stay, counted for `holder`.
     pub(super) fn claim(&self, booking: &Booking, request: &Request, holder: Holder) -> Result<Claim, Error> {
         let quotas = quota::needs(&self.terms.rules, holder, self.times);

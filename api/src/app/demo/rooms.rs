@@ -4,10 +4,9 @@ use std::collections::HashMap;
 
 use chrono::Days;
 use linli_domain::{
-    access::OrgPath,
+    access::{OrgPath, Scope},
     generator::{Generator, MadeFacility, RoomKind, SOURCE},
     ids::{FacilityId, OrganisationId, RoomId, SlotId},
-    rooms::Span,
     time::local_date,
 };
 use linli_store::{
@@ -19,13 +18,16 @@ use linli_store::{
 use super::Progress;
 use crate::{
     App,
-    app::rooms::{self, NewRoom},
+    app::{
+        rooms::{self, NewRoom},
+        timetables::{self, Decided, Edit},
+    },
 };
 
-/// Facilities that get rooms, however large the city is: publishing takes a transaction a day and room.
+/// Facilities that get rooms, however large the city is: publishing takes a transaction a room.
 const WITH_ROOMS: usize = 30;
-/// Days that are published, today included.
-const DAYS: u64 = 7;
+/// Days that are published after today.
+const DAYS_AHEAD: u16 = 6;
 
 /// A slot that can be booked at once.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +80,7 @@ pub(super) async fn seed(
 }
 
 fn new_room(facility_id: FacilityId, kind: &RoomKind) -> NewRoom {
-    let functions: Vec<_> = kind.bands.iter().map(|band| band.0).collect();
+    let functions: Vec<_> = kind.functions.iter().map(|function| function.0).collect();
     NewRoom {
         facility_id,
         name: kind.name.to_owned(),
@@ -92,10 +94,17 @@ fn new_room(facility_id: FacilityId, kind: &RoomKind) -> NewRoom {
 }
 
 async fn publish(app: &App, room: &Room, kind: &RoomKind) -> Result<(), Error> {
-    let template: Vec<Span> = kind.slots().filter_map(|(start, end)| Span::new(start, end)).collect();
-    let today = local_date(app.env.now());
-    for date in today.iter_days().take(DAYS as usize) {
-        rooms::publish_day(app, Actor::System, room, date, &template).await?;
+    let found = timetables::get(app, room).await?;
+    let version = found.as_ref().map_or(0, |found| found.version);
+    if let Some(found) = found {
+        // Whoever tries things out may have written another one.
+        let edit = Edit { timetable: found.timetable, version, to: None };
+        return match timetables::publish(app, Actor::System, room, &edit, None).await {
+            Err(Error::Refused(_)) => Ok(()),
+            done => done.map(drop),
+        };
     }
+    let edit = timetables::edit(app, room, (kind.bands(DAYS_AHEAD), version), None)?;
+    timetables::replace(app, (Actor::System, &Scope::default()), room, &edit, &Decided::default()).await?;
     Ok(())
 }

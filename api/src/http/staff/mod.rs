@@ -15,6 +15,7 @@ mod residents;
 mod roles;
 mod rooms;
 mod system;
+mod timetables;
 
 use poem_openapi::Tags;
 
@@ -29,7 +30,13 @@ type People = (
 );
 
 /// Operations on rooms and what is booked in them.
-type Booking = (rooms::Rooms, closures::Closures, bookings::Bookings, booking_rules::BookingRules);
+type Booking = (
+    rooms::Rooms,
+    timetables::Timetables,
+    closures::Closures,
+    bookings::Bookings,
+    booking_rules::BookingRules,
+);
 
 /// Everything under `/staff/v1`.
 pub type Api = (
@@ -46,7 +53,13 @@ pub type Api = (
 pub const fn api() -> Api {
     (
         system::System,
-        (rooms::Rooms, closures::Closures, bookings::Bookings, booking_rules::BookingRules),
+        (
+            rooms::Rooms,
+            timetables::Timetables,
+            closures::Closures,
+            bookings::Bookings,
+            booking_rules::BookingRules,
+        ),
         facilities::api(),
         exchange::Exchange,
         demand::Demand,

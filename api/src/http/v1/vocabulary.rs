@@ -14,6 +14,7 @@ use linli_domain::{
     },
     geo::WalkProfile,
     inventory::Period,
+    rooms::bands::{BandMode, RoomFunction},
 };
 use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
 
@@ -114,6 +115,8 @@ impl Words {
             list::<QuotaOver>(),
             list::<QuotaMeasure>(),
             list::<Period>(),
+            list::<RoomFunction>(),
+            list::<BandMode>(),
         ];
         Ok(cached(Vocabularies { items }))
     }

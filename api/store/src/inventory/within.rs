@@ -2,6 +2,7 @@
 
 use linli_domain::{
     Event,
+    ids::ClaimId,
     inventory::{Claim, Shortage},
 };
 use sea_orm::ConnectionTrait;
@@ -25,4 +26,46 @@ pub async fn claim_within(
     let syncs: Vec<_> = changes.stocks().map(Event::GateSync).collect();
     outbox::emit(tx, env, &syncs).await?;
     Ok(changes.apply(tx, Guard::On).await?.map(drop).map_err(|short| short.shortage))
+}
+
+/// Gives a claim back in the caller's transaction; `false` when it has ended already.
+pub async fn release_within(tx: &impl ConnectionTrait, env: &Env, claim: ClaimId) -> Result<bool, Error> {
+    if !claims::end(tx, env, claim).await? {
+        return Ok(false);
+    }
+    let held = claims::held(tx, claim).await?;
+    let changes = Changes::default().give_back(held.iter());
+    let syncs: Vec<_> = changes.stocks().map(Event::GateSync).collect();
+    outbox::emit(tx, env, &syncs).await?;
+    // Giving back is never refused.
+    drop(changes.apply(tx, Guard::On).await?);
+    Ok(true)
+}
+
+/// Gives what live claims hold back and takes what they ask for instead, in the caller's transaction, all
+/// or nothing; it must roll back when it is told of a shortage, which names the claim that is short.
+///
+/// Each keeps its id. `Ok(Err(None))` when one of them has ended or lapsed.
+pub async fn swap_within(
+    tx: &impl ConnectionTrait,
+    env: &Env,
+    claims: &[Claim],
+) -> Result<Result<(), Option<(ClaimId, Shortage)>>, Error> {
+    let mut gone = Vec::with_capacity(claims.len());
+    let mut changes = Changes::default();
+    for claim in claims {
+        let Some(held) = claims::replace(tx, env, claim).await? else { return Ok(Err(None)) };
+        gone.push(held);
+        changes = changes.take(&claim.needs_by_stock(), claim.quotas());
+    }
+    let changes = changes.give_back(&gone);
+    let syncs: Vec<_> = changes.stocks().map(Event::GateSync).collect();
+    outbox::emit(tx, env, &syncs).await?;
+    let Err(short) = changes.apply(tx, Guard::On).await? else { return Ok(Ok(())) };
+    let of = |claim: &&Claim| match (&short.stock, &short.shortage) {
+        (Some(stock), _) => claim.needs_by_stock().iter().any(|need| need.stock == *stock),
+        (None, Shortage::Quota { key, .. }) => claim.quotas().iter().any(|quota| quota.key == *key),
+        (None, _) => false,
+    };
+    Ok(Err(claims.iter().rfind(of).map(|claim| (claim.id, short.shortage))))
 }

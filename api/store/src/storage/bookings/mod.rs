@@ -8,6 +8,7 @@ pub mod messages;
 pub mod policies;
 pub mod presence;
 mod row;
+pub mod slots;
 pub mod unsealed;
 
 use std::collections::HashMap;
@@ -116,17 +117,8 @@ pub async fn insert(
     change: BookingChange,
 ) -> Result<(), Error> {
     booking::Entity::insert(row::new(desk, booking)?).exec_without_returning(tx).await?;
-    insert_slots(tx, booking).await?;
+    slots::insert(tx, booking).await?;
     record_change(tx, desk.env, booking, change).await?;
-    Ok(())
-}
-
-async fn insert_slots(tx: &impl ConnectionTrait, booking: &Booking) -> Result<(), DbErr> {
-    let slots = booking
-        .slots
-        .iter()
-        .map(|slot| booking_slot::ActiveModel { booking_id: Set(booking.id.0), slot_id: Set(slot.0) });
-    booking_slot::Entity::insert_many(slots).exec_without_returning(tx).await?;
     Ok(())
 }
 
@@ -175,7 +167,7 @@ pub async fn write(
             .filter(booking_slot::Column::BookingId.eq(moved.id.0))
             .exec(tx)
             .await?;
-        insert_slots(tx, moved).await?;
+        slots::insert(tx, moved).await?;
     }
     record_change(tx, desk.env, moved, change).await?;
     Ok(())
@@ -188,6 +180,21 @@ pub async fn any(
     id: BookingId,
 ) -> Result<Option<Booking>, Error> {
     one(conn, desk, booking::Entity::find_by_id(id.0)).await
+}
+
+/// These bookings, the earliest start first, whoever owns them: for those who have the right to the room.
+pub async fn any_of(
+    conn: &impl ConnectionTrait,
+    desk: Desk<'_>,
+    ids: &[BookingId],
+) -> Result<Vec<Booking>, Error> {
+    let rows = booking::Entity::find()
+        .filter(booking::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .order_by_asc(booking::Column::StartsAt)
+        .order_by_asc(booking::Column::Id)
+        .all(conn)
+        .await?;
+    with_slots(conn, desk, rows).await
 }
 
 /// Bookings whose time to be paid for or decided on is over and not yet written down.
@@ -323,6 +330,8 @@ pub enum Within {
     Starting(DateTime<Utc>, DateTime<Utc>),
     /// Those that have or want time between the two.
     Touching(DateTime<Utc>, DateTime<Utc>),
+    /// Those that have or want a slot to come that is on offer no more.
+    Withdrawn,
 }
 
 /// The bookings of rooms within a span, the earliest start first, within scope.
@@ -349,6 +358,11 @@ pub async fn list_of_rooms(
             .add(Column::EndsAt.gt(from))
             .add(Column::State.is_in(LIVE))
             .add(unlapsed(desk.env.now())),
+        Within::Withdrawn => Condition::all()
+            .add(Column::EndsAt.gt(desk.env.now()))
+            .add(Column::State.is_in(LIVE))
+            .add(unlapsed(desk.env.now()))
+            .add(Column::Id.in_subquery(slots::withdrawn(rooms))),
     };
     let rows = booking::Entity::find()
         .filter(Column::RoomId.is_in(rooms.iter().map(|room| room.0)))

@@ -78,16 +78,16 @@ pub async fn reopen(
     Ok(true)
 }
 
-/// Shuts what has just been published on `date` under a closure.
+/// Shuts what has just been published from one date to another, both included, under a closure.
 pub async fn keep_shut(
     tx: &impl ConnectionTrait,
     env: &Env,
     room: &Room,
-    date: NaiveDate,
+    (first, last): (NaiveDate, NaiveDate),
 ) -> Result<(), Error> {
-    let day = (instant(date, 0), instant(date + Days::new(1), 0));
-    for closure in live(tx, room.id, day).await? {
-        let times = (Ord::max(closure.starts_at, day.0), Ord::min(closure.ends_at, day.1));
+    let days = (instant(first, 0), instant(last + Days::new(1), 0));
+    for closure in live(tx, room.id, days).await? {
+        let times = (Ord::max(closure.starts_at, days.0), Ord::min(closure.ends_at, days.1));
         let stocks = covered(tx, closure.room_id.into(), room.grid, times).await?;
         set_open(tx, env, &stocks, false).await?;
     }

@@ -68,6 +68,41 @@ pub mod slot {
         pub seats: Option<i32>,
         /// When it was published.
         pub published_at: DateTimeUtc,
+        /// What the room is then, where a band says so.
+        pub function: Option<String>,
+        /// What the centre calls it.
+        pub title: Option<String>,
+        /// Since when it is on offer no more.
+        pub withdrawn_at: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The room_bands table.
+pub mod room_bands {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "room_bands")]
+    pub struct Model {
+        /// Room.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub room_id: Uuid,
+        /// Its bands, in the form that `linli_domain::rooms::bands` reads.
+        pub bands: Json,
+        /// Last local date that is published.
+        pub published_to: Option<Date>,
+        /// Whether something could not be published because somebody has the room.
+        pub waiting: bool,
+        /// Grows with every edit.
+        pub version: i64,
+        /// When it was last edited.
+        pub updated_at: DateTimeUtc,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -96,7 +96,8 @@ async fn rows(
            FROM claim JOIN claim_stock ON claim_stock.claim_id = claim.id \
            WHERE claim.ended_at IS NULL AND claim.expires_at <= $1 GROUP BY claim_stock.stock_id) lapsed \
            ON lapsed.stock_id = stock.id \
-         WHERE slot.starts_at > $1 AND slot.starts_at < $2 AND room.facility_id IN ({}) \
+         WHERE slot.starts_at > $1 AND slot.starts_at < $2 AND slot.withdrawn_at IS NULL \
+           AND room.facility_id IN ({}) \
          GROUP BY room.id, booking_policy.reserved_units, slot.id \
          HAVING MIN(CASE WHEN stock.open THEN 1 ELSE 0 END) = 1",
         places.join(", ")

@@ -1,10 +1,12 @@
 //! Rooms, their published slots, and the cells that slots take.
 
+pub mod bands;
 pub mod closures;
 mod entities;
 mod left;
 mod parts;
 mod publish;
+mod revise;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use linli_domain::{
@@ -20,10 +22,11 @@ use sea_orm::{
 use crate::{Error, ScopeCondition};
 
 pub use self::{
-    entities::{room, room_cell, room_closure, slot, slot_cell},
+    entities::{room, room_bands, room_cell, room_closure, slot, slot_cell},
     left::{any_left, any_with_rooms},
-    parts::{Divisible, MAX_DEPTH, divide, lock_cells, lock_tree, path_of},
+    parts::{Divisible, MAX_DEPTH, divide, lock_cells, lock_tree, path_of, with_parts},
     publish::{Published, publish},
+    revise::{Revised, revise, standing},
 };
 
 /// A room as use cases see it.
@@ -111,6 +114,10 @@ pub struct SlotRow {
     pub ends_at: DateTimeUtc,
     /// How many people share it, if it is not for one party alone.
     pub seats: Option<i32>,
+    /// What the room is then, where a band says so.
+    pub function: Option<String>,
+    /// What the centre calls it.
+    pub title: Option<String>,
     /// Units free: what the scarcest of its cells has.
     pub free: i32,
     /// Whether all of its cells are open: 1, or 0 while it is closed.
@@ -127,7 +134,7 @@ pub async fn slots(
     to: NaiveDate,
     now: DateTime<Utc>,
 ) -> Result<Vec<SlotRow>, DbErr> {
-    const SQL: &str = "SELECT slot.id, slot.starts_at, slot.ends_at, slot.seats, MIN(CASE WHEN stock.open \
+    const SQL: &str = "SELECT slot.id, slot.starts_at, slot.ends_at, slot.seats, slot.function, slot.title, MIN(CASE WHEN stock.open \
            THEN stock.capacity - stock.used + COALESCE(lapsed.units, 0) ELSE 0 END) AS free, \
            MIN(CASE WHEN stock.open THEN 1 ELSE 0 END) AS open \
          FROM slot JOIN slot_cell ON slot_cell.slot_id = slot.id JOIN stock ON stock.id = slot_cell.stock_id \
@@ -135,15 +142,15 @@ pub async fn slots(
            FROM claim JOIN claim_stock ON claim_stock.claim_id = claim.id \
            WHERE claim.ended_at IS NULL AND claim.expires_at <= $4 GROUP BY claim_stock.stock_id) lapsed \
            ON lapsed.stock_id = stock.id \
-         WHERE slot.room_id = $1 AND slot.on_date >= $2 AND slot.on_date <= $3 \
-         GROUP BY slot.id, slot.starts_at, slot.ends_at, slot.seats ORDER BY slot.starts_at, slot.ends_at";
+         WHERE slot.room_id = $1 AND slot.on_date >= $2 AND slot.on_date <= $3 AND slot.withdrawn_at IS NULL \
+         GROUP BY slot.id, slot.starts_at, slot.ends_at, slot.seats, slot.function, slot.title ORDER BY slot.starts_at, slot.ends_at";
     let values: [sea_orm::Value; 4] = [room.0.into(), from.into(), to.into(), now.into()];
     let statement = Statement::from_sql_and_values(conn.get_database_backend(), SQL, values);
     SlotRow::find_by_statement(statement).all(conn).await
 }
 
-/// A slot with everything a booking of it needs. Once published it changes only when its room is
-/// divided, and then what it took before is closed.
+/// A slot with everything a booking of it needs. What it takes changes only when its room is divided,
+/// and then what it took before is closed.
 #[derive(Clone, Debug)]
 pub struct SlotPlan {
     /// Id.
@@ -154,6 +161,8 @@ pub struct SlotPlan {
     pub ends_at: DateTime<Utc>,
     /// How many people share it; a booking then takes a unit for each who comes, else one of each stock.
     pub seats: Option<u32>,
+    /// Whether it is on offer no more; who has it keeps it.
+    pub withdrawn: bool,
     /// Stocks a booking takes.
     pub stocks: Vec<(Tag, StockId)>,
 }
@@ -177,10 +186,12 @@ pub async fn slot_plan(
         starts_at: DateTimeUtc,
         ends_at: DateTimeUtc,
         seats: Option<i32>,
+        withdrawn_at: Option<DateTimeUtc>,
         stock_id: Uuid,
         tag: String,
     }
-    const SQL: &str = "SELECT slot.starts_at, slot.ends_at, slot.seats, stock.id AS stock_id, stock.tag \
+    const SQL: &str = "SELECT slot.starts_at, slot.ends_at, slot.seats, slot.withdrawn_at, \
+           stock.id AS stock_id, stock.tag \
          FROM slot JOIN slot_cell ON slot_cell.slot_id = slot.id JOIN stock ON stock.id = slot_cell.stock_id \
          WHERE slot.id = $1 AND slot.room_id = $2";
     let statement =
@@ -189,8 +200,9 @@ pub async fn slot_plan(
     let Some(first) = rows.first() else { return Ok(None) };
     let (starts_at, ends_at) = (first.starts_at, first.ends_at);
     let seats = first.seats.and_then(|seats| u32::try_from(seats).ok());
+    let withdrawn = first.withdrawn_at.is_some();
     let stocks = rows.into_iter().map(|row| (Tag::from(row.tag), row.stock_id.into())).collect();
-    Ok(Some(SlotPlan { id: slot, starts_at, ends_at, seats, stocks }))
+    Ok(Some(SlotPlan { id: slot, starts_at, ends_at, seats, withdrawn, stocks }))
 }
 
 /// The tags of every day from `from` on that has slots: what the reconciler goes through.

@@ -52,7 +52,8 @@ pub(super) async fn root_parts(conn: &impl ConnectionTrait, id: RoomId) -> Resul
     }
 }
 
-pub(super) async fn with_parts(conn: &impl ConnectionTrait, id: RoomId) -> Result<Vec<RoomId>, DbErr> {
+/// The room and every part below it.
+pub async fn with_parts(conn: &impl ConnectionTrait, id: RoomId) -> Result<Vec<RoomId>, DbErr> {
     const SQL: &str = "WITH RECURSIVE down (id) AS ( \
            SELECT id FROM room WHERE id = $1 \
            UNION ALL SELECT room.id FROM room JOIN down ON room.part_of = down.id) \

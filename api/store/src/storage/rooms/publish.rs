@@ -1,15 +1,16 @@
 //! Publishing a day: cells and slots come into being, and publishing again changes nothing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use linli_domain::{
-    Code, Event,
+    Code, Event, Vocabulary,
     ids::{SlotId, StockId},
     inventory::{Claim, KeyDigest, Need, Shortage, Tag},
-    rooms::{Cell, DayPlan},
+    rooms::{Cell, PlannedSlot},
+    time::local_date,
 };
-use sea_orm::{ConnectionTrait, DbErr, Set, entity::prelude::*};
+use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use super::{Room, closures, room_cell, slot, slot_cell};
 use crate::{
@@ -37,32 +38,64 @@ pub async fn publish(
     env: &Env,
     room: &Room,
     date: NaiveDate,
-    plan: &DayPlan,
+    plan: &[PlannedSlot],
 ) -> Result<Published, Error> {
-    let tag = Tag::facility_day(room.facility_id, date);
-    let stocks = cells(tx, env, &tag, date, plan).await?;
     let there = times_of(tx, room, date).await?;
-    let now = env.now();
-    let (mut slots, mut takes, mut shared) = (Vec::new(), Vec::new(), Vec::new());
-    for planned in plan.slots.iter().filter(|slot| !there.contains(&(slot.starts_at, slot.ends_at))) {
+    let new = plan.iter().filter(|slot| !there.contains(&(slot.starts_at, slot.ends_at)));
+    let new: Vec<&PlannedSlot> = new.collect();
+    let made = create(tx, env, room, date, &new).await?;
+    if made.waiting > 0 {
+        return Err(Code::SlotTaken.into());
+    }
+    if made.created > 0 {
+        closures::keep_shut(tx, env, room, (date, date)).await?;
+    }
+    Ok(Published { created: made.created, kept: plan.len() - new.len() })
+}
+
+/// Slots by their local date.
+pub(super) fn groups(slots: &[PlannedSlot]) -> BTreeMap<NaiveDate, Vec<&PlannedSlot>> {
+    let mut by_date = BTreeMap::<NaiveDate, Vec<&PlannedSlot>>::new();
+    for slot in slots {
+        by_date.entry(local_date(slot.starts_at)).or_default().push(slot);
+    }
+    by_date
+}
+
+/// What making slots came to.
+pub(super) struct Made {
+    pub(super) created: usize,
+    /// Shared slots that were not made because somebody has the room, or it is closed.
+    pub(super) waiting: usize,
+}
+
+/// Makes the slots of a day, with the cells that are missing.
+pub(super) async fn create(
+    tx: &impl ConnectionTrait,
+    env: &Env,
+    room: &Room,
+    date: NaiveDate,
+    planned: &[&PlannedSlot],
+) -> Result<Made, Error> {
+    let tag = Tag::facility_day(room.facility_id, date);
+    let stocks = cells(tx, env, &tag, date, planned).await?;
+    let (mut slots, mut takes, mut shared, mut waiting) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    for planned in planned {
         let id = env.id::<SlotId>();
-        slots.push(slot::ActiveModel {
-            id: Set(id.0),
-            room_id: Set(room.id.0),
-            on_date: Set(date),
-            starts_at: Set(planned.starts_at),
-            ends_at: Set(planned.ends_at),
-            seats: Set(planned.seats.map(i32::from)),
-            published_at: Set(now),
-        });
         let cells = planned.cells.iter().filter_map(|cell| stocks.get(cell)).copied();
         let takes_of: Vec<StockId> = match planned.seats {
             None => cells.collect(),
             Some(seats) => {
-                shared.push((id, cells.collect::<Vec<_>>()));
+                let cells: Vec<_> = cells.collect();
+                if !are_free(tx, &cells).await? {
+                    waiting += 1;
+                    continue;
+                }
+                shared.push((id, cells));
                 vec![seats_of(tx, env, &tag, seats).await?]
             }
         };
+        slots.push(new_slot(env, room, date, id, planned));
         takes.extend(
             takes_of
                 .into_iter()
@@ -78,10 +111,34 @@ pub async fn publish(
     for (slot, cells) in shared {
         take_once(tx, env, &tag, slot, &cells).await?;
     }
-    if created > 0 {
-        closures::keep_shut(tx, env, room, date).await?;
+    Ok(Made { created, waiting })
+}
+
+fn new_slot(env: &Env, room: &Room, date: NaiveDate, id: SlotId, planned: &PlannedSlot) -> slot::ActiveModel {
+    let face = planned.face.as_ref();
+    slot::ActiveModel {
+        id: Set(id.0),
+        room_id: Set(room.id.0),
+        on_date: Set(date),
+        starts_at: Set(planned.starts_at),
+        ends_at: Set(planned.ends_at),
+        seats: Set(planned.seats.map(i32::from)),
+        published_at: Set(env.now()),
+        function: Set(face.map(|face| face.function.as_str().to_owned())),
+        title: Set(face.and_then(|face| face.title.clone())),
+        withdrawn_at: Set(None),
     }
-    Ok(Published { created, kept: plan.slots.len() - created })
+}
+
+/// Whether nobody has any of these cells; they stay as they are until the end of the transaction.
+async fn are_free(tx: &impl ConnectionTrait, cells: &[StockId]) -> Result<bool, DbErr> {
+    let found = stock::Entity::find()
+        .filter(stock::Column::Id.is_in(cells.iter().map(|id| id.0)))
+        .order_by_asc(stock::Column::Id)
+        .lock_exclusive()
+        .all(tx)
+        .await?;
+    Ok(found.iter().all(|row| row.open && row.used == 0))
 }
 
 /// Makes the stock of a shared slot.
@@ -132,6 +189,7 @@ async fn times_of(
     let rows = slot::Entity::find()
         .filter(slot::Column::RoomId.eq(room.id.0))
         .filter(slot::Column::OnDate.eq(date))
+        .filter(slot::Column::WithdrawnAt.is_null())
         .all(tx)
         .await?;
     Ok(rows.into_iter().map(|row| (row.starts_at, row.ends_at)).collect())
@@ -143,9 +201,10 @@ async fn cells(
     env: &Env,
     tag: &Tag,
     date: NaiveDate,
-    plan: &DayPlan,
+    planned: &[&PlannedSlot],
 ) -> Result<BTreeMap<Cell, StockId>, Error> {
-    let rooms: HashSet<Uuid> = plan.cells.iter().map(|cell| cell.room.0).collect();
+    let wanted: BTreeSet<Cell> = planned.iter().flat_map(|slot| &slot.cells).copied().collect();
+    let rooms: HashSet<Uuid> = wanted.iter().map(|cell| cell.room.0).collect();
     let there = room_cell::Entity::find()
         .filter(room_cell::Column::RoomId.is_in(rooms))
         .filter(room_cell::Column::OnDate.eq(date))
@@ -159,7 +218,10 @@ async fn cells(
         })
         .collect();
     let (mut new_stocks, mut new_cells, mut events) = (Vec::new(), Vec::new(), Vec::new());
-    for cell in plan.cells.iter().filter(|cell| !stocks.contains_key(cell)).copied().collect::<Vec<_>>() {
+    for cell in wanted {
+        if stocks.contains_key(&cell) {
+            continue;
+        }
         let id = env.id::<StockId>();
         stocks.insert(cell, id);
         events.push(Event::GateSync(id));

@@ -9,6 +9,7 @@ mod left;
 pub mod message;
 mod policy;
 pub mod quota;
+pub mod series;
 mod state;
 
 use chrono::{DateTime, Utc};

@@ -97,6 +97,7 @@ codes! {
     SlotTooSoon, "slot_too_soon", 409, "离开始时间太近，不能在手机上预约了，请直接问工作人员", "It is too close to the start to book here; please ask the staff.";
     SlotTooFarAhead, "slot_too_far_ahead", 409, "这一天还没有开放预约，请过几天再来", "This day is not open for booking yet; please come back later.";
     SlotsNotContiguous, "slots_not_contiguous", 422, "选的几个时段要前后相连", "The times you choose must follow one another without a gap.";
+    SeriesRefused, "series_refused", 409, "有几周约不上，所以一次也没有约", "Some weeks cannot be had, so nothing was booked.";
     HoldLapsed, "hold_lapsed", 409, "占位已过期，请重新选择", "The time to keep it for you is over; please choose again.";
     QuotaExhausted, "quota_exhausted", 409, "您的限额已经用完了", "You have used all that you may take.";
     SoldOut, "sold_out", 409, "名额已经满了", "There is nothing left.";

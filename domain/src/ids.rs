@@ -69,6 +69,8 @@ ids! {
     ClaimId;
     /// A booking 预约; also the id of the claim it holds.
     BookingId;
+    /// A series of bookings.
+    BookingSeriesId;
     /// A rule that limits how much one may book.
     QuotaRuleId;
     /// A payment for a booking.

@@ -55,6 +55,7 @@ mod m20261124_000706_create_calendar_feed;
 mod m20261124_000707_create_room_closure;
 mod m20261124_000900_create_room_bands;
 mod m20261124_000901_name_and_withdraw_slots;
+mod m20261124_000902_create_booking_series;
 mod m20261124_001000_index_session_ends;
 mod parts;
 
@@ -108,6 +109,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261124_000707_create_room_closure::Migration)),
             Box::new(Whole(m20261124_000900_create_room_bands::Migration)),
             Box::new(Whole(m20261124_000901_name_and_withdraw_slots::Migration)),
+            Box::new(Whole(m20261124_000902_create_booking_series::Migration)),
             Box::new(Whole(m20261124_001000_index_session_ends::Migration)),
         ]
     }

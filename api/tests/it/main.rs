@@ -19,6 +19,7 @@ mod booking_doors;
 mod booking_life;
 mod booking_quotas;
 mod booking_refusals;
+mod booking_series;
 mod bookings;
 mod commands;
 mod demo;

@@ -80,14 +80,14 @@ async fn claim(
     answers::open(app, answered)
 }
 
-async fn write_new(app: &App, tx: Tx, door: &Door<'_>, booking: &Booking) -> Result<Tx, Error> {
+pub(super) async fn write_new(app: &App, tx: Tx, door: &Door<'_>, booking: &Booking) -> Result<Tx, Error> {
     bookings::insert(tx.conn(), desk(app), booking, booking.state.news()).await?;
     audit::record(tx.conn(), &app.env, entry(door.who.actor(), "booking.create", booking)).await?;
     Ok(tx)
 }
 
 /// The rules, on what was looked up at most a second ago.
-async fn decide(app: &App, door: &Door<'_>, new: NewBooking) -> Result<(Booking, Stay), Error> {
+pub(super) async fn decide(app: &App, door: &Door<'_>, new: NewBooking) -> Result<(Booking, Stay), Error> {
     let stay = plan::stay(app, new.room_id, &new.slot_ids).await?;
     may_book(app, door, &stay).await?;
     stay.check_offered()?;
@@ -121,7 +121,7 @@ async fn decide(app: &App, door: &Door<'_>, new: NewBooking) -> Result<(Booking,
 }
 
 /// Residents book for themselves and for family who let them; staff for anybody, in rooms of theirs.
-async fn may_book(app: &App, door: &Door<'_>, stay: &Stay) -> Result<(), Error> {
+pub(super) async fn may_book(app: &App, door: &Door<'_>, stay: &Stay) -> Result<(), Error> {
     match door.who {
         Who::Resident(me) if me == door.resident => Ok(()),
         Who::Resident(me) => require_consent(app, me, door.resident, FamilyScope::Book).await,

@@ -17,6 +17,7 @@ pub mod payments;
 mod plan;
 pub mod quota_rules;
 pub mod relocate;
+pub mod series;
 pub mod settings;
 
 use chrono::NaiveDate;

@@ -1,6 +1,7 @@
 //! Operations of residents and the public, one file per small resource.
 
 pub(crate) mod auth;
+mod booking_series;
 pub(crate) mod bookings;
 pub(crate) mod calendar;
 mod calendar_feed;
@@ -15,11 +16,15 @@ mod vocabulary;
 
 use poem_openapi::Tags;
 
+/// What a resident has booked.
+type Booked =
+    (bookings::Bookings, booking_series::BookingSeries, calendar_feed::CalendarFeed, messages::Messages);
+
 /// Everything under `/v1`.
 pub type Api = (
     system::System,
     discovery::Discovery,
-    (bookings::Bookings, calendar_feed::CalendarFeed, messages::Messages),
+    Booked,
     rooms::Rooms,
     facilities::Api,
     vocabulary::Words,
@@ -32,7 +37,7 @@ pub const fn api() -> Api {
     (
         system::System,
         discovery::Discovery,
-        (bookings::Bookings, calendar_feed::CalendarFeed, messages::Messages),
+        (bookings::Bookings, booking_series::BookingSeries, calendar_feed::CalendarFeed, messages::Messages),
         rooms::Rooms,
         facilities::api(),
         vocabulary::Words,

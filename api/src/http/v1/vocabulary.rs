@@ -6,6 +6,7 @@ use linli_domain::{
         Approval, Channel, LateCancel,
         message::BookingChange,
         quota::{QuotaMeasure, QuotaOver, QuotaSubject},
+        series::SeriesMode,
     },
     calendar::DayKind,
     facility::{
@@ -115,6 +116,7 @@ impl Words {
             list::<QuotaOver>(),
             list::<QuotaMeasure>(),
             list::<Period>(),
+            list::<SeriesMode>(),
             list::<RoomFunction>(),
             list::<BandMode>(),
         ];

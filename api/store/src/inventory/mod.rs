@@ -37,7 +37,7 @@ pub use self::{
     repair::repair,
     states::of_stocks,
     upkeep::{Divergence, QuotaDivergence, divergence_of_claims, divergence_of_quotas, gate_epoch},
-    within::{claim_within, release_within, swap_within},
+    within::{claim_all_within, claim_within, release_within, swap_within},
 };
 
 #[cfg(test)]

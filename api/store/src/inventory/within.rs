@@ -28,6 +28,21 @@ pub async fn claim_within(
     Ok(changes.apply(tx, Guard::On).await?.map(drop).map_err(|short| short.shortage))
 }
 
+/// Makes all of `claims` in the caller's transaction, which must roll back when it is told of a shortage;
+/// that names the claim that is short.
+pub async fn claim_all_within(
+    tx: &impl ConnectionTrait,
+    env: &Env,
+    claims: &[Claim],
+) -> Result<Result<(), Option<(ClaimId, Shortage)>>, Error> {
+    let mut changes = Changes::default();
+    for claim in claims {
+        claims::insert(tx, env, claim).await?;
+        changes = changes.take(&claim.needs_by_stock(), claim.quotas());
+    }
+    apply(tx, env, claims, changes).await
+}
+
 /// Gives a claim back in the caller's transaction; `false` when it has ended already.
 pub async fn release_within(tx: &impl ConnectionTrait, env: &Env, claim: ClaimId) -> Result<bool, Error> {
     if !claims::end(tx, env, claim).await? {
@@ -58,7 +73,16 @@ pub async fn swap_within(
         gone.push(held);
         changes = changes.take(&claim.needs_by_stock(), claim.quotas());
     }
-    let changes = changes.give_back(&gone);
+    apply(tx, env, claims, changes.give_back(&gone)).await
+}
+
+/// Applies what `claims` take together, and tells whose is short.
+async fn apply(
+    tx: &impl ConnectionTrait,
+    env: &Env,
+    claims: &[Claim],
+    changes: Changes,
+) -> Result<Result<(), Option<(ClaimId, Shortage)>>, Error> {
     let syncs: Vec<_> = changes.stocks().map(Event::GateSync).collect();
     outbox::emit(tx, env, &syncs).await?;
     let Err(short) = changes.apply(tx, Guard::On).await? else { return Ok(Ok(())) };
@@ -67,5 +91,5 @@ pub async fn swap_within(
         (None, Shortage::Quota { key, .. }) => claim.quotas().iter().any(|quota| quota.key == *key),
         (None, _) => false,
     };
-    Ok(Err(claims.iter().rfind(of).map(|claim| (claim.id, short.shortage))))
+    Ok(Err(claims.iter().rfind(of).map(|claim| (claim.id, short.shortage.clone()))))
 }

@@ -343,3 +343,58 @@ pub mod calendar_feed {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// The booking_series table.
+pub mod booking_series {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "booking_series")]
+    pub struct Model {
+        /// Id.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Room.
+        pub room_id: Uuid,
+        /// What becomes of it when some weeks cannot be had.
+        pub mode: String,
+        /// When it was made.
+        pub created_at: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The weeks of series.
+pub mod series_occurrence {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "series_occurrence")]
+    pub struct Model {
+        /// Series.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub series_id: Uuid,
+        /// Which week, from 0.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub week: i16,
+        /// When it starts.
+        pub starts_at: DateTimeUtc,
+        /// When it ends, not included.
+        pub ends_at: DateTimeUtc,
+        /// The booking that came of it.
+        pub booking_id: Option<Uuid>,
+        /// The code it was refused with.
+        pub refused: Option<String>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

@@ -8,6 +8,7 @@ pub mod messages;
 pub mod policies;
 pub mod presence;
 mod row;
+pub mod series;
 pub mod slots;
 pub mod unsealed;
 
@@ -29,8 +30,8 @@ use super::{residents::resident, rooms::slot};
 use crate::{Env, Error, ScopeCondition, Vault, inventory::claim_quota};
 
 pub use self::entities::{
-    booking, booking_change, booking_policy, booking_presence, booking_slot, calendar_feed, message, payment,
-    quota_rule,
+    booking, booking_change, booking_policy, booking_presence, booking_series, booking_slot, calendar_feed,
+    message, payment, quota_rule, series_occurrence,
 };
 
 /// Who booked.

@@ -15,7 +15,14 @@ use crate::{
     rig::{Answer, Rig, both, send},
 };
 
-async fn close(rig: &Rig, token: &str, key: &str, room: &str, date: NaiveDate, times: [&str; 2]) -> Answer {
+pub(crate) async fn close(
+    rig: &Rig,
+    token: &str,
+    key: &str,
+    room: &str,
+    date: NaiveDate,
+    times: [&str; 2],
+) -> Answer {
     let [from, to] = times.map(|time| format!("{date}T{time}:00+08:00"));
     let body = json!({ "starts_at": from, "ends_at": to, "reason": "消毒" });
     send(change(rig, token, key, &format!("/staff/v1/rooms/{room}/closures"), &body)).await

@@ -45,7 +45,7 @@ pub(crate) async fn counter(rig: &Rig, times: &[(&str, &str)]) -> Counter {
     Counter { room, clerk, manager, place }
 }
 
-async fn me(rig: &Rig, token: &str) -> Value {
+pub(crate) async fn me(rig: &Rig, token: &str) -> Value {
     send(rig.get("/v1/me").bearer_auth(token)).await.ok()["id"].clone()
 }
 

@@ -7,9 +7,10 @@ use sea_orm::{EntityTrait, PaginatorTrait, Set};
 use serde_json::{Value, json};
 
 use crate::{
-    booking_doors::{Counter, counter},
-    booking_life::booked,
-    bookings::{all, count, nothing_is_oversold, slots_on, tomorrow, wish},
+    booking_closures::close,
+    booking_doors::{Counter, counter, me},
+    booking_life::{booked, change, id},
+    bookings::{all, book, cancel, count, nothing_is_oversold, slots_on, tomorrow, wish},
     rig::{Rig, Server, both, send},
     room_timetables::{band, put},
 };
@@ -82,4 +83,45 @@ both!(twelve_weeks_with_two_conflicts_and_a_holiday, async |rig: &Rig| {
     send(series(rig, &token, "u", &none)).await.is_problem(422, "invalid_input");
     nothing_is_oversold(rig).await;
     second.stop().await;
+});
+
+both!(the_same_forbidden_slot_is_refused_alike_at_every_door, async |rig: &Rig| {
+    let Counter { room, clerk, manager, .. } = counter(rig, &[]).await;
+    let friday = tomorrow(rig) + Days::new(3);
+    let body = json!({ "timetable": { "bands": [band("fri", "09:00-10:00", "dance", &json!({}))] }, "to": friday + Days::new(7) });
+    put(rig, &manager, &room, 0, &body).await.ok();
+    let slot = async |date| slots_on(rig, &room, date).await[0]["id"].as_str().unwrap().to_owned();
+    let (first, second) = (slot(friday).await, slot(friday + Days::new(7)).await);
+    let (token, other) = (rig.resident_token().await, rig.resident_token().await);
+    close(rig, &manager, "c", &room.id.to_string(), friday + Days::new(7), ["08:00", "12:00"]).await.ok();
+
+    send(book(rig, &token, "a", &wish(&room, &[&second]))).await.is_problem(409, "slot_closed");
+    let who = me(rig, &token).await;
+    let mut by_staff = wish(&room, &[&second]);
+    (by_staff["resident_id"], by_staff["channel"]) = (who.clone(), json!("phone"));
+    send(change(rig, &clerk, "b", "/staff/v1/bookings", &by_staff)).await.is_problem(409, "slot_closed");
+    let held = booked(rig, &other, "c", &wish(&room, &[&first])).await;
+    let path = format!("/v1/bookings/{}/reschedule", id(&held));
+    send(change(rig, &other, "d", &path, &json!({ "slot_ids": [second] })))
+        .await
+        .is_problem(409, "slot_closed");
+    send(cancel(rig, &other, "e", id(&held))).await.ok();
+    let mut weekly = json!({ "room_id": room.id, "slot_ids": [first], "weeks": 2, "mode": "all_or_nothing", "party_size": 4 });
+    let refused = send(series(rig, &token, "f", &weekly)).await;
+    refused.is_problem(409, "series_refused");
+    assert_eq!(
+        (&refused.json["refused"][0]["code"], &refused.json["refused"][1]),
+        (&json!("slot_closed"), &Value::Null)
+    );
+    (weekly["resident_id"], weekly["channel"], weekly["mode"]) = (who, json!("counter"), json!("skip"));
+    let made = send(change(rig, &clerk, "g", "/staff/v1/booking-series", &weekly)).await.ok();
+    assert_eq!(reasons(&made["occurrences"]), ["slot_closed"]);
+    let path = format!("/staff/v1/booking-series/{}", id(&made));
+    let shown = send(rig.get(&path).bearer_auth(&clerk)).await.ok();
+    assert_eq!(shown["occurrences"][0]["state"], "confirmed");
+    let ended = send(rig.post(&format!("{path}/cancel"), &json!({ "reason": "换场地" })).bearer_auth(&clerk))
+        .await
+        .ok();
+    assert_eq!(ended["occurrences"][0]["state"], "cancelled");
+    nothing_is_oversold(rig).await;
 });

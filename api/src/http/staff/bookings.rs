@@ -45,6 +45,16 @@ pub enum StaffDoor {
     WalkIn,
 }
 
+impl From<StaffDoor> for Channel {
+    fn from(door: StaffDoor) -> Self {
+        match door {
+            StaffDoor::Counter => Self::Counter,
+            StaffDoor::Phone => Self::Phone,
+            StaffDoor::WalkIn => Self::WalkIn,
+        }
+    }
+}
+
 /// A booking that staff make for a resident
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
@@ -104,7 +114,7 @@ pub struct CounterPayment {
 }
 
 /// Staff and where they hold the right, as use cases ask for them.
-fn who(staff: &StaffActor) -> Who<'_> {
+pub(super) fn who(staff: &StaffActor) -> Who<'_> {
     Who::Staff(staff.id, &staff.scope)
 }
 
@@ -125,12 +135,7 @@ impl Bookings {
         let request = key.record(format!("staff:{}", staff.id), "bookings.create");
         let resident = ResidentId(body.0.resident_id);
         lookup::in_scope(app.db.read(), &staff, resident).await?;
-        let channel = match body.0.channel {
-            StaffDoor::Counter => Channel::Counter,
-            StaffDoor::Phone => Channel::Phone,
-            StaffDoor::WalkIn => Channel::WalkIn,
-        };
-        let door = Door { who: who(&staff), resident, channel };
+        let door = Door { who: who(&staff), resident, channel: body.0.channel.into() };
         let new = bookings::NewBooking {
             room_id: RoomId(body.0.room_id),
             slot_ids: body.0.slot_ids.into_iter().map(SlotId).collect(),

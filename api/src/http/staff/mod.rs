@@ -4,6 +4,7 @@ mod accounts;
 mod audit;
 mod auth;
 mod booking_rules;
+mod booking_series;
 mod bookings;
 mod calendar;
 mod closures;
@@ -35,6 +36,7 @@ type Booking = (
     timetables::Timetables,
     closures::Closures,
     bookings::Bookings,
+    booking_series::BookingSeries,
     booking_rules::BookingRules,
 );
 
@@ -58,6 +60,7 @@ pub const fn api() -> Api {
             timetables::Timetables,
             closures::Closures,
             bookings::Bookings,
+            booking_series::BookingSeries,
             booking_rules::BookingRules,
         ),
         facilities::api(),

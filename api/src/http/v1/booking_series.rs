@@ -9,7 +9,10 @@ use linli_domain::{
     ids::{BookingId, BookingSeriesId, ResidentId, RoomId, SlotId},
     time::local,
 };
-use linli_store::storage::bookings::{Booking, series::Series};
+use linli_store::{
+    inventory::Answered,
+    storage::bookings::{Booking, series::Series},
+};
 use poem::web::Data;
 use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json, types::ToJSON};
 use serde_json::Value;
@@ -114,7 +117,8 @@ impl From<(Series, Vec<Booking>)> for Occurrences {
     }
 }
 
-fn stored(series: &Series) -> Value {
+/// A series as it is stored for replay.
+pub(crate) fn stored(series: &Series) -> Value {
     Occurrences::new(series, |_| None).to_json().unwrap_or_default()
 }
 
@@ -129,6 +133,12 @@ pub enum SeriesBooked {
         #[oai(header = "Idempotent-Replayed")]
         Option<bool>,
     ),
+}
+
+impl From<Answered> for SeriesBooked {
+    fn from(answered: Answered) -> Self {
+        Self::Created(StoredJson::new(answered.stored.answer), answered.replayed.then_some(true))
+    }
 }
 
 #[OpenApi(tag = "Tag::Bookings")]
@@ -160,9 +170,7 @@ impl BookingSeries {
             companions: Vec::new(),
         };
         let new = series::NewSeries { first, weeks: body.0.weeks, mode: body.0.mode.0 };
-        let answered = series::create(&app, &door, new, &request, stored).await?;
-        let replayed = answered.replayed.then_some(true);
-        Ok(SeriesBooked::Created(StoredJson::new(answered.stored.answer), replayed))
+        Ok(series::create(&app, &door, new, &request, stored).await?.into())
     }
 
     /// Shows a series of yours, or of a family member who has let you see it

@@ -1,7 +1,7 @@
 //! Operations of residents and the public, one file per small resource.
 
 pub(crate) mod auth;
-mod booking_series;
+pub(crate) mod booking_series;
 pub(crate) mod bookings;
 pub(crate) mod calendar;
 mod calendar_feed;

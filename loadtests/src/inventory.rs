@@ -168,7 +168,7 @@ impl Bench<'_> {
         let refused_by_gate = self.measure_refused("refusals without the cache", asking, &refusals)?;
         let availability = self.measure("availability of a room and day", cached, &wrk::gets(&lists))?;
         let after = self.measure("ping, again", cached, &ping)?;
-        let accepted = self.measure("accepts", cached, &seats)?;
+        let accepted = self.measure("accepts", cached, &wrk::telling(&seats))?;
         // One in a hundred may have met a hiccup of the machine; it is told above.
         if accepted.failed * 100 > accepted.requests || availability.failed > 0 {
             return Err("not everything was answered as it should be".into());

@@ -81,6 +81,19 @@ end
     )
 }
 
+/// How a line about an answer begins that [`telling`] did not expect.
+const UNEXPECTED: &str = "not 2xx:";
+
+/// The same script, telling every answer that is no success.
+pub(crate) fn telling(script: &str) -> String {
+    format!(
+        "{script}response = function(status, _, body)
+  if status > 299 then print('{UNEXPECTED} ' .. status .. ' ' .. body) end
+end
+"
+    )
+}
+
 /// Asks what a script says for so many seconds.
 pub(crate) fn run_script(
     target: Target<'_>,
@@ -99,6 +112,7 @@ pub(crate) fn run_script(
         .map_err(|error| format!("wrk cannot be started ({error}); install it"))?;
     let cpu_us = cpu_us_of(target.pid)? - before;
     let text = String::from_utf8(output.stdout)?;
+    text.lines().filter(|line| line.starts_with(UNEXPECTED)).take(3).for_each(|line| println!("{line}"));
     let number = |from: &str, before: bool| -> Option<f64> {
         let line = text.lines().find(|line| line.contains(from))?;
         let part = if before { line.split(from).next()? } else { line.split(from).nth(1)? };

@@ -272,10 +272,17 @@ impl SearchEngine {
 /// What a source found, and the rest that our own tokens find, ascending by slot; of two relevances
 /// the better counts.
 fn joined(found: Vec<TextHit>, rest: &[TextHit]) -> Vec<TextHit> {
-    let mut hits = found;
-    hits.extend_from_slice(rest);
-    hits.sort_unstable_by(|a, b| a.slot.cmp(&b.slot).then(b.relevance.total_cmp(&a.relevance)));
-    hits.dedup_by_key(|hit| hit.slot);
+    if rest.is_empty() {
+        return found;
+    }
+    let mut hits = Vec::with_capacity(found.len() + rest.len());
+    let mut rest = rest.iter().copied().peekable();
+    for hit in found {
+        hits.extend(std::iter::from_fn(|| rest.next_if(|other| other.slot < hit.slot)));
+        let same = rest.next_if(|other| other.slot == hit.slot);
+        hits.push(same.filter(|same| same.relevance > hit.relevance).unwrap_or(hit));
+    }
+    hits.extend(rest);
     hits
 }
 

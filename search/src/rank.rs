@@ -102,11 +102,11 @@ fn find(
             loss(hit.relevance, distance_cm, openings.is_open(facts), ask.profile, ask.weights)
         }
     };
-    let soon = nearest_first(snapshot, ask, hits, Sieve::new(snapshot, ask, openings, radius_m), losing);
-    if let Some(found) = soon {
-        return found;
-    }
-    let mut sieve = Sieve::new(snapshot, ask, openings, radius_m);
+    let sieve = Sieve::new(snapshot, ask, openings, radius_m);
+    let mut sieve = match nearest_first(snapshot, ask, hits, sieve, losing) {
+        Ok(found) => return found,
+        Err(sieve) => sieve.again(),
+    };
     match (ask.origin.map(on_sphere), radius_m) {
         (Some(origin), Some(radius_m)) if hits.len() > MANY => {
             // A little more than the circle: the exact limit is in whole centimetres.
@@ -128,17 +128,17 @@ fn find(
 }
 
 /// Looks at the nearest facilities first and ends where nothing farther can be on the page any more.
-/// `None` when that is not soon, or when everything has to be looked at anyway.
-fn nearest_first<L: Fn(&Facts, u32) -> u32>(
+/// The sieve as far as it came, when that is not soon, or when everything has to be looked at anyway.
+fn nearest_first<'a, L: Fn(&Facts, u32) -> u32>(
     snapshot: &Snapshot,
     ask: &Ask,
     hits: &[TextHit],
-    mut sieve: Sieve<'_>,
+    mut sieve: Sieve<'a>,
     losing: impl Fn(TextHit) -> L,
-) -> Option<Found> {
-    let origin = ask.origin.map(on_sphere)?;
+) -> Result<Found, Sieve<'a>> {
+    let Some(origin) = ask.origin.map(on_sphere) else { return Err(sieve) };
     if hits.len() <= MANY || ask.facets || ask.sort != Sort::Relevance {
-        return None;
+        return Err(sieve);
     }
     // The few that are called just so may be anywhere; without them the best relevance bounds the rest.
     let mut best = 0.0_f32;
@@ -155,7 +155,7 @@ fn nearest_first<L: Fn(&Facts, u32) -> u32>(
         let distance_cm = centimetres(metres_of_chord_2(chord_2));
         // What has no place on the map comes after everything that has one.
         if sieve.is_out_of_reach(distance_cm, loss(best, distance_cm, Some(true), ask.profile, ask.weights)) {
-            return Some(sieve.finish());
+            return Ok(sieve.finish());
         }
         let Ok(at) = hits.binary_search_by_key(&leaf.data, |hit| hit.slot) else { continue };
         let Some(facts) = snapshot.facts(leaf.data) else { continue };
@@ -164,7 +164,7 @@ fn nearest_first<L: Fn(&Facts, u32) -> u32>(
             sieve.offer_at(leaf.data, facts, distance_cm, hit.thousandths(), losing(hit));
         }
     }
-    None
+    Err(sieve)
 }
 
 /// The parts of a score, weighed.

@@ -18,6 +18,8 @@ pub(crate) struct Sieve<'a> {
     origin: Option<[f64; 3]>,
     radius_cm: Option<u32>,
     bar: Bar,
+    /// What nothing on the page loses more than, as an earlier pass found.
+    reached: Option<u32>,
     top: Top<Hit>,
     facets: Option<Facets>,
 }
@@ -37,9 +39,16 @@ impl<'a> Sieve<'a> {
             origin: ask.origin.map(on_sphere),
             radius_cm: radius_m.map(centimetres),
             bar: Bar::new(ask),
+            reached: None,
             top: Top::new(ask.limit + 1),
             facets: ask.facets.then(Facets::default),
         }
+    }
+
+    /// The same pass from the beginning, knowing how good a page there is at least.
+    pub(crate) fn again(self) -> Self {
+        let reached = self.top.worst().map(|worst| worst.place.loss);
+        Self { reached, top: Top::new(self.ask.limit + 1), ..self }
     }
 
     /// Takes a candidate of a text index whose distance is to be measured; `loss` is told the distance.
@@ -50,9 +59,9 @@ impl<'a> Sieve<'a> {
         let chord_2 = self.origin.zip(facts.on_sphere).map(|(origin, point)| chord_2(&origin, &point));
         if self.ask.sort == Sort::Relevance
             && self.facets.is_none()
-            && let Some(worst) = self.top.worst()
+            && let Some(worst) = self.top.worst().map(|worst| worst.place.loss).or(self.reached)
             && let Some(chord_2) = chord_2
-            && self.bar.is_missed(worst.place.loss, hit.relevance, self.openings.is_open(facts), chord_2)
+            && self.bar.is_missed(worst, hit.relevance, self.openings.is_open(facts), chord_2)
         {
             return;
         }

@@ -118,7 +118,17 @@ fn start(args: &Args, data: &Path, port: u16) -> Result<Server, Failure> {
         }
         std::thread::sleep(Duration::from_millis(500));
     }
-    Ok(server)
+    // What is done once after a start is not what is measured.
+    loop {
+        let before = cpu_us_of(server.target().pid)?;
+        std::thread::sleep(Duration::from_secs(1));
+        if cpu_us_of(server.target().pid)? - before < 50_000 {
+            return Ok(server);
+        }
+        if Instant::now() > deadline {
+            return Err("the server did not come to rest".into());
+        }
+    }
 }
 
 fn is_degraded(server: &Server, path: &str) -> Result<bool, Failure> {

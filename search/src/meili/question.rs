@@ -231,7 +231,7 @@ fn near_m(snapshot: &Snapshot, origin: Point) -> Option<f64> {
     let fits = |half_m: &f64| {
         snapshot.count_within(origin, half_m * std::f64::consts::SQRT_2 + 1.0, NEAR + 1) <= NEAR
     };
-    BOXES_M.into_iter().find(fits)
+    BOXES_M.get(BOXES_M.partition_point(|half_m| !fits(half_m))).copied()
 }
 
 fn by_distance(origin: Point) -> String {

@@ -87,14 +87,16 @@ pub async fn read_after(
     limit: u32,
 ) -> Result<Vec<Entry>, DbErr> {
     let backend = conn.get_database_backend();
-    let settled = match backend {
-        DbBackend::Postgres => "AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
-        _ => "",
+    let after = match backend {
+        DbBackend::Postgres => {
+            "(xid, seq) > ($1, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint \
+             ORDER BY xid, seq"
+        }
+        // One writer: the sequence alone is the order. Asked for the pair, SQLite would look through all
+        // there is at every poll.
+        _ => "seq > $2 AND +xid >= $1 ORDER BY seq",
     };
-    let sql = format!(
-        "SELECT xid, seq, topic, subject, at FROM outbox \
-         WHERE (xid, seq) > ($1, $2) {settled} ORDER BY xid, seq LIMIT $3"
-    );
+    let sql = format!("SELECT xid, seq, topic, subject, at FROM outbox WHERE {after} LIMIT $3");
     let values = [cursor.xid.into(), cursor.seq.into(), i64::from(limit).into()];
     let rows = Row::find_by_statement(Statement::from_sql_and_values(backend, sql, values)).all(conn).await?;
     Ok(rows

@@ -5,7 +5,7 @@
 //! not be met, what sounds alike, slips of the finger. Every reading but the
 //! first says what was done to the question, and the person is told.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
@@ -210,12 +210,11 @@ impl Analyzer {
         let (mut units, mut hints) = (Vec::new(), Vec::new());
         let mut done = 0;
         for (range, term) in self.terms().find(&rest) {
-            self.plain_units(&rest[done..range.start], &mut units);
+            self.plain_units(&rest[done..range.start], &mut units, &mut hints);
             done = range.end;
-            let unit = self.unit(term);
-            if self.is_hint(term) { hints.push(unit) } else { units.push(unit) }
+            self.known_unit(term, &mut units, &mut hints);
         }
-        self.plain_units(&rest[done..], &mut units);
+        self.plain_units(&rest[done..], &mut units, &mut hints);
         if units.is_empty() {
             units.append(&mut hints);
         }
@@ -235,6 +234,11 @@ impl Analyzer {
         }
     }
 
+    fn known_unit(&self, term: &Term, units: &mut Vec<Unit>, hints: &mut Vec<Unit>) {
+        let unit = self.unit(term);
+        if self.is_hint(term) { hints.push(unit) } else { units.push(unit) }
+    }
+
     fn is_hint(&self, term: &Term) -> bool {
         matches!(term.meaning, Meaning::Concept(id) if self.lexicon().concepts()[id].hint)
     }
@@ -242,10 +246,19 @@ impl Analyzer {
     /// Words of a stretch without known ones. Neighbouring single characters are
     /// a name the dictionary does not know, and neighbouring Latin words are
     /// pinyin typed with blanks: both are joined.
-    fn plain_units(&self, folded: &str, units: &mut Vec<Unit>) {
+    fn plain_units(&self, folded: &str, units: &mut Vec<Unit>, hints: &mut Vec<Unit>) {
         let mut joinable = false;
-        for token in self.jieba().cut(folded, true) {
-            let word = token.word.trim();
+        let tokens: Vec<&str> =
+            self.jieba().cut(folded, true).into_iter().map(|token| token.word.trim()).collect();
+        let bridged = self.bridged(&tokens);
+        for (at, word) in tokens.iter().copied().enumerate() {
+            if let Some((range, term)) = bridged.iter().find(|(range, _)| range.contains(&at)) {
+                if at == range.start {
+                    self.known_unit(term, units, hints);
+                }
+                joinable = false;
+                continue;
+            }
             if word.is_empty() {
                 // A blank joins pinyin but parts Chinese.
                 joinable = joinable && matches!(units.last(), Some(Unit::Latin { .. }));
@@ -270,6 +283,31 @@ impl Analyzer {
                 *means = repair::concepts_spelt(self, letters);
             }
         }
+    }
+
+    /// Known words whose parts stand apart with nothing but stop words in between, as people speak:
+    /// 白天可以照顾 says 白天照顾. Short words would come about by chance.
+    fn bridged(&self, tokens: &[&str]) -> Vec<(Range<usize>, &Term)> {
+        const SHORTEST: usize = 4;
+        let (mut joined, mut begins) = (String::new(), Vec::new());
+        for (at, word) in tokens.iter().enumerate() {
+            if word.chars().all(is_han) && !word.is_empty() && !self.is_stop(word) {
+                begins.push((joined.len(), at));
+                joined.push_str(word);
+            }
+        }
+        let part = |offset: usize| begins.binary_search_by_key(&offset, |(begin, _)| *begin).ok();
+        let last = joined.len();
+        self.terms()
+            .find(&joined)
+            .filter(|(_, term)| matches!(term.meaning, Meaning::Concept(_)))
+            .filter(|(_, term)| term.word.chars().count() >= SHORTEST)
+            .filter_map(|(range, term)| {
+                let first = part(range.start)?;
+                let end = if range.end == last { begins.len() } else { part(range.end)? };
+                (end > first + 1).then(|| (begins[first].1..begins[end - 1].1 + 1, term))
+            })
+            .collect()
     }
 }
 
@@ -320,6 +358,12 @@ mod tests {
         assert_eq!(understood("lnst"), ["lnst"]);
         assert_eq!(understood("lao nian shi tang"), ["laonianshitang"]);
         assert_eq!(understood("老人"), ["<for_the_old>"]);
+        assert_eq!(understood("我妈妈腿脚不好想找一个白天可以照顾她的地方"), ["<day_care>", "?腿脚不好"]);
+        assert_eq!(
+            understood("白天有没有人照顾"),
+            ["白天", "人", "照顾"],
+            "only stop words may stand between"
+        );
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Terms {
     }
 
     /// The known words of a folded text, leftmost and longest first.
-    pub(crate) fn find<'a>(&'a self, folded: &'a str) -> impl Iterator<Item = (Range<usize>, &'a Term)> + 'a {
+    pub(crate) fn find<'t>(&'t self, folded: &str) -> impl Iterator<Item = (Range<usize>, &'t Term)> {
         self.words.find_iter(folded).map(|found| (found.range(), &self.terms[found.pattern().as_usize()]))
     }
 

@@ -14,6 +14,7 @@
 //! | `gate.load` | the states are read, the gate does not have them yet |
 //! | `gate.sync` | the same for a sync |
 //! | `import.batch`, `import.before_commit` | some rows, or all of a file, are written, none is durable |
+//! | `search.fill` | a page is written into a new search index that nobody reads yet |
 //! | `stock.unguarded` | a switch: SQL takes without asking whether any is left (negative control) |
 
 #[cfg(debug_assertions)]

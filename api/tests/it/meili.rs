@@ -1,15 +1,24 @@
 //! Search through a real Meilisearch, with the embedded index behind it.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use linli::{Config, app::discovery::meili};
 use linli_domain::facility::FacilityStatus;
-use linli_store::storage::{facilities, search_node};
+use linli_store::{
+    Env,
+    storage::{facilities, search_node},
+};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{
     discovery::{any, at, city, edit, get, ids},
     private_meili::{KEY, PrivateMeili},
+    process::linli,
     rig::{Rig, Server, both},
 };
 
@@ -225,6 +234,64 @@ async fn edits_during_a_rebuild_are_neither_lost_nor_doubled_and_no_question_fai
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
+    server.stop().await;
+    rig.finish().await;
+}
+
+/// The names of the indexes of a node.
+async fn indexes(node: &PrivateMeili) -> BTreeSet<String> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let list = client.get(format!("{}/indexes?limit=1000", node.url())).bearer_auth(KEY).send();
+    let list: Value = list.await.unwrap().json().await.unwrap();
+    let uids = list["results"].as_array().unwrap().iter().map(|index| index["uid"].as_str().unwrap());
+    uids.map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_builders_left_that_died_is_removed_by_the_next_and_a_neighbours_is_not() {
+    let Some(node) = PrivateMeili::spawn() else { return };
+    let rig = Rig::sqlite().await;
+    // The other process has the clock on the wall.
+    rig.clock.set(Env::system().now());
+    city(&rig).await;
+    let data = tempfile::tempdir().unwrap();
+    let mut builder = linli(&["worker"], rig.database_url(), data.path())
+        .env("LINLI_INTERNAL_LISTEN", "127.0.0.1:0")
+        .env("LINLI_MEILI_URL", node.url())
+        .env("LINLI_MEILI_KEY", KEY)
+        .env("LINLI_FAILPOINTS", "search.fill=abort")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let died = tokio::task::spawn_blocking(move || builder.wait().unwrap());
+    assert!(!tokio::time::timeout(PATIENCE, died).await.unwrap().unwrap().success());
+    assert_eq!(indexes(&node).await.len(), 1, "half an index is left");
+
+    // More than a list shows that is not asked for more, and what a neighbour keeps on the same node.
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let prefix = format!("{}_", rig.app.config.meili.index);
+    let neighbours = format!("{prefix}north_{}", Uuid::from_u128(1).simple());
+    let left = (2..30).map(|n| format!("{prefix}{}", Uuid::from_u128(n).simple()));
+    for uid in left.chain([neighbours.clone()]) {
+        let body = serde_json::json!({ "uid": uid, "primaryKey": "id" });
+        let made = client.post(format!("{}/indexes", node.url())).bearer_auth(KEY).json(&body).send();
+        assert_eq!(made.await.unwrap().status(), 202);
+    }
+    let began = Instant::now();
+    while indexes(&node).await.len() < 30 {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    // The turn of who died is over after half a minute.
+    rig.clock.set(Env::system().now() + chrono::Duration::seconds(31));
+    let server = rig.another(|config| on(config, &[&node], 5_000)).await;
+    search_is(&server, "ready").await;
+    let name = &server.app.meili.as_ref().unwrap().nodes[0].name;
+    let row = search_node::load(rig.app.db.read(), &rig.app.env, name).await.unwrap();
+    assert_eq!(indexes(&node).await, BTreeSet::from([row.index_uid, neighbours]));
+    let (held, listed) = counts(&rig, &server).await;
+    assert_eq!(held, listed);
     server.stop().await;
     rig.finish().await;
 }

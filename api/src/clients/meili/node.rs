@@ -11,12 +11,14 @@ use linli_search::meili::{MeiliDocument, MeiliHit, Plan};
 use meilisearch_sdk::{
     client::Client,
     errors::{Error, ErrorCode},
+    indexes::IndexesQuery,
     request::{HttpClient, Method},
     search::{MatchingStrategies, SearchQuery, Selectors},
     task_info::TaskInfo,
 };
 use serde::Deserialize;
 use tokio::{sync::Semaphore, time::Instant};
+use uuid::Uuid;
 
 use super::http::MeiliHttp;
 
@@ -26,6 +28,8 @@ const FAILURES: u32 = 3;
 const IN_FLIGHT: usize = 256;
 /// How long a write may take to be answered.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Indexes of a node that are looked through at once.
+const MOST_INDEXES: usize = 1_000;
 /// How long a task may take, the others of its queue included.
 const TASK_TIMEOUT: Duration = Duration::from_mins(5);
 
@@ -259,14 +263,24 @@ impl Node {
         Ok(self.writing.get_version().await?.pkg_version)
     }
 
-    /// Removes every index that begins with `prefix` but one.
+    /// Removes every index of ours but one: `prefix` and an id.
     pub async fn remove_others(&self, prefix: &str, but: &str) -> Result<(), NodeError> {
-        for index in self.writing.list_all_indexes().await?.results {
-            if index.uid.starts_with(prefix) && index.uid != but {
-                self.writing.delete_index(&index.uid).await?;
+        // The library's own list ends after twenty.
+        let all = IndexesQuery::new(&self.writing).with_limit(MOST_INDEXES).execute().await?;
+        for index in all.results {
+            // Another city may keep its own here, by a name that begins like ours.
+            let id = index.uid.strip_prefix(prefix).map(Uuid::try_parse);
+            if matches!(id, Some(Ok(_))) && index.uid != but {
+                self.remove(&index.uid).await?;
             }
         }
         Ok(())
+    }
+
+    /// Removes an index.
+    pub async fn remove(&self, uid: &str) -> Result<(), NodeError> {
+        let task = self.writing.delete_index(uid).await?;
+        self.finished(&task).await
     }
 
     /// Waits for the end of a task.

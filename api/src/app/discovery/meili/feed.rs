@@ -15,7 +15,7 @@ use std::{
 use linli_domain::{Event, ids::FacilityId};
 use linli_search::meili::{self, MeiliDocument};
 use linli_store::{
-    Error, lease, outbox,
+    Error, failpoint, lease, outbox,
     storage::{facilities, search_node},
 };
 use tokio::{task::spawn_blocking, time::Instant};
@@ -108,7 +108,7 @@ impl Feeder {
         let stale = row.rebuild_wanted || row.index_uid.is_empty() || row.fingerprint != fingerprint;
         // A node that was replaced has none of this name, or one that it made for somebody's write.
         if stale || self.node.made_at(&row.index_uid).await.map_err(failed)? != Some(row.made_at.clone()) {
-            self.rebuild(fingerprint, stop).await?;
+            self.rebuild(&row, fingerprint, stop).await?;
             return Ok(true);
         }
         let more = self.follow(&row.index_uid).await?;
@@ -124,13 +124,24 @@ impl Feeder {
             self.write(&row.index_uid, differing).await?;
             self.compared = Some(Instant::now());
         }
-        let age = self.app.env.now() - row.updated_at;
-        if self.swept.as_ref() != Some(&row.index_uid) && age.to_std().is_ok_and(|age| age > LINGER) {
-            let prefix = &self.app.meili.as_ref().map(|nodes| nodes.prefix.clone()).unwrap_or_default();
-            self.node.remove_others(prefix, &row.index_uid).await.map_err(failed)?;
-            self.swept = Some(row.index_uid);
+        if self.swept.as_ref() != Some(&row.index_uid) {
+            self.sweep(&row).await?;
         }
         Ok(more)
+    }
+
+    /// Removes what nobody reads any more, and what builders left that were stopped or died.
+    async fn sweep(&mut self, row: &search_node::Model) -> Result<(), Error> {
+        let age = self.app.env.now() - row.updated_at;
+        if row.index_uid.is_empty() || age.to_std().is_ok_and(|age| age > LINGER) {
+            self.node.remove_others(&self.prefix(), &row.index_uid).await.map_err(failed)?;
+            self.swept = Some(row.index_uid.clone());
+        }
+        Ok(())
+    }
+
+    fn prefix(&self) -> String {
+        self.app.meili.as_ref().map(|nodes| nodes.prefix.clone()).unwrap_or_default()
     }
 
     async fn my_turn(&self) -> Result<bool, Error> {
@@ -235,18 +246,57 @@ impl Feeder {
     }
 
     /// Builds an index from nothing and then reads from it.
-    async fn rebuild(&mut self, fingerprint: String, stop: &CancellationToken) -> Result<(), Error> {
+    async fn rebuild(
+        &mut self,
+        row: &search_node::Model,
+        fingerprint: String,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        // Before anything is added: a node that is full would never come to a sweep afterwards.
+        self.sweep(row).await?;
         let began = Instant::now();
-        let prefix = self.app.meili.as_ref().map(|nodes| nodes.prefix.clone()).unwrap_or_default();
-        let uid = format!("{prefix}{}", self.app.env.id::<Uuid>().simple());
-        self.node.create(&uid, &meili::settings(analyzer().lexicon())).await.map_err(failed)?;
+        let uid = format!("{}{}", self.prefix(), self.app.env.id::<Uuid>().simple());
+        let (row, cursor) = match self.build(&uid, fingerprint, stop).await {
+            Ok(built) => built,
+            Err(error) => {
+                // Or the next attempts would fill the node with what nobody reads.
+                let removed = tokio::time::timeout(PAUSE, self.node.remove(&uid)).await;
+                if !matches!(removed, Ok(Ok(()))) {
+                    tracing::debug!(
+                        search.node = self.node.name,
+                        "a half-made index stays until the next sweep"
+                    );
+                }
+                return Err(error);
+            }
+        };
+        let listed = row.total;
+        self.read_from(row, cursor).await?;
+        self.compared = Some(Instant::now());
+        tracing::info!(
+            search.node = self.node.name,
+            search.facilities = listed,
+            duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "a search node was built"
+        );
+        Ok(())
+    }
+
+    /// Makes an index that equals SQL as of the cursor.
+    async fn build(
+        &self,
+        uid: &str,
+        fingerprint: String,
+        stop: &CancellationToken,
+    ) -> Result<(search_node::Model, outbox::Cursor), Error> {
+        self.node.create(uid, &meili::settings(analyzer().lexicon())).await.map_err(failed)?;
         // Taken before the tables are read: what commits meanwhile is seen twice, never missed.
         let cursor = outbox::tail(self.app.db.any_write()).await?;
-        self.fill(&uid, stop).await?;
+        self.fill(uid, stop).await?;
         let mut rounds = 0;
         let listed = loop {
-            let (differing, listed) = self.differing(&uid).await?;
-            let count = self.node.count(&uid).await.map_err(failed)?;
+            let (differing, listed) = self.differing(uid).await?;
+            let count = self.node.count(uid).await.map_err(failed)?;
             if differing.is_empty() && count == listed {
                 break listed;
             }
@@ -261,28 +311,21 @@ impl Feeder {
                     "it does not come to equal the database",
                 ));
             }
-            self.write(&uid, differing).await?;
+            self.write(uid, differing).await?;
         };
-        let made_at = self.node.made_at(&uid).await.map_err(failed)?.unwrap_or_default();
+        let made_at = self.node.made_at(uid).await.map_err(failed)?.unwrap_or_default();
+        let listed = i64::try_from(listed).unwrap_or(i64::MAX);
         let row = search_node::Model {
             node: self.node.name.clone(),
-            index_uid: uid,
+            index_uid: uid.to_owned(),
             made_at,
             fingerprint,
             rebuild_wanted: false,
-            done: i64::try_from(listed).unwrap_or(i64::MAX),
-            total: i64::try_from(listed).unwrap_or(i64::MAX),
+            done: listed,
+            total: listed,
             updated_at: self.app.env.now(),
         };
-        self.read_from(row, cursor).await?;
-        self.compared = Some(Instant::now());
-        tracing::info!(
-            search.node = self.node.name,
-            search.facilities = listed,
-            duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "a search node was built"
-        );
-        Ok(())
+        Ok((row, cursor))
     }
 
     /// The row and the cursor change together.
@@ -314,6 +357,7 @@ impl Feeder {
             let listed: Vec<_> =
                 page.iter().filter(|(.., status)| status.listed()).map(|(id, ..)| *id).collect();
             self.write_page(uid, &listed).await?;
+            failpoint::hit("search.fill").await;
             done += listed.len();
             let row = search_node::load(self.app.db.any_write(), &self.app.env, &self.node.name).await?;
             let row = search_node::Model {

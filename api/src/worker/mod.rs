@@ -34,6 +34,20 @@ pub struct Job {
     pub run: for<'a> fn(&'a App) -> Run<'a>,
 }
 
+/// How long a job waits for a process that may only be slow.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A job that comes more often is one that people wait for.
+const AWAITED: Duration = Duration::from_millis(500);
+
+impl Job {
+    /// How long its lease holds. What people wait for goes on at once when the process that did it is
+    /// killed: a unit that was given back then is bookable within a second all the same.
+    fn term(&self) -> Duration {
+        let turns = self.period * 3;
+        if self.period < AWAITED { turns } else { turns.max(PATIENCE) }
+    }
+}
+
 /// Every job of the city.
 pub fn jobs() -> Vec<Job> {
     let mut jobs = vec![
@@ -109,8 +123,7 @@ async fn turn(app: App, job: Job, holder: Uuid, stop: CancellationToken) {
 
 /// One step under the lease; `true` when there is more to do at once.
 async fn step(app: &App, job: &Job, holder: Uuid) -> bool {
-    let term =
-        chrono::Duration::from_std(job.period * 3).unwrap_or_default().max(chrono::Duration::seconds(15));
+    let term = chrono::Duration::from_std(job.term()).unwrap_or_default();
     let outcome = async {
         if job.leased && !lease::acquire(app.db.any_write(), &app.env, job.name, holder, term).await? {
             return Ok(false);

@@ -28,9 +28,9 @@ pub(crate) async fn close(
     send(change(rig, token, key, &format!("/staff/v1/rooms/{room}/closures"), &body)).await
 }
 
-async fn concerned(rig: &Rig, token: &str, closure: &Value) -> Vec<Value> {
+pub(crate) async fn concerned(rig: &Rig, token: &str, closure: &Value) -> Vec<Value> {
     let (room, id) = (closure["room_id"].as_str().unwrap(), id(closure));
-    let path = format!("/staff/v1/rooms/{room}/closures/{id}/bookings");
+    let path = format!("/staff/v1/rooms/{room}/closures/{id}/bookings?limit=100");
     let page = send(rig.get(&path).bearer_auth(token)).await.ok();
     page["items"].as_array().unwrap().iter().map(|booking| booking["id"].clone()).collect()
 }

@@ -31,7 +31,7 @@ use crate::{
     rig::{Rig, Server, both, send},
 };
 
-fn client() -> Client {
+pub(crate) fn client() -> Client {
     Client::builder().no_proxy().build().unwrap()
 }
 
@@ -49,7 +49,7 @@ async fn town(rig: &Rig) -> (String, Vec<String>) {
     (room, free)
 }
 
-fn book(base: &str, token: &str, key: &str, body: &Value) -> RequestBuilder {
+pub(crate) fn book(base: &str, token: &str, key: &str, body: &Value) -> RequestBuilder {
     let request = client().post(format!("{base}/v1/bookings")).timeout(Duration::from_secs(20));
     request.bearer_auth(token).header("Idempotency-Key", key).json(body)
 }

@@ -16,6 +16,7 @@ mod rig;
 
 mod booking_closures;
 mod booking_doors;
+mod booking_faults;
 mod booking_life;
 mod booking_quotas;
 mod booking_refusals;

@@ -2,7 +2,8 @@
 //! and an HTTP client.
 //!
 //! `both!(name, async |rig| { … })` runs a test on SQLite and on PostgreSQL. A second argument
-//! before the body changes the configuration: `both!(name, |config| config.http.docs = false, …)`.
+//! before the body changes the configuration: `both!(name, |config| config.http.docs = false, …)`; with
+//! `both!(name, idle, …)` the server does no background work.
 
 #![allow(dead_code, reason = "instruments wait here for the tests that need them")]
 
@@ -33,16 +34,22 @@ pub(crate) const MASTER_KEYS: &str = "1:dGVzdHMgc2VhbCB3aXRoIHRoaXMsIG5vdGhpbmcg
 
 /// Runs a test on SQLite and on PostgreSQL, each time on a fresh database.
 macro_rules! both {
+    ($name:ident, idle, $body:expr) => {
+        both!(@ $name, |fresh| crate::rig::Rig::idle(fresh), $body);
+    };
     ($name:ident, $body:expr) => {
         both!($name, |_| {}, $body);
     };
     ($name:ident, $configure:expr, $body:expr) => {
+        both!(@ $name, |fresh| crate::rig::Rig::start(fresh, $configure), $body);
+    };
+    (@ $name:ident, $start:expr, $body:expr) => {
         mod $name {
             #![allow(unused_imports, reason = "a test may need nothing from around it")]
             use super::*;
 
             async fn run(fresh: crate::database::Fresh) {
-                let rig = crate::rig::Rig::start(fresh, $configure).await;
+                let rig = ($start)(fresh).await;
                 crate::rig::call(&rig, $body).await;
                 rig.finish().await;
             }
@@ -116,13 +123,25 @@ impl Rig {
     /// On this database, with the configuration changed.
     pub(crate) async fn start(fresh: Fresh, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = TestClock::at(monday_morning());
-        let server = Server::start(&fresh.url, &clock, configure).await;
+        let server = Server::start(&fresh.url, &clock, true, configure).await;
+        Self { server, clock, fresh }
+    }
+
+    /// On this database, without jobs: no sweeper, and nobody who tells the gate what it missed.
+    pub(crate) async fn idle(fresh: Fresh) -> Self {
+        let clock = TestClock::at(monday_morning());
+        let server = Server::start(&fresh.url, &clock, false, |_| {}).await;
         Self { server, clock, fresh }
     }
 
     /// A second `serve` on the same database, with the same clock.
     pub(crate) async fn another(&self, configure: impl FnOnce(&mut Config)) -> Server {
-        Server::start(&self.fresh.url, &self.clock, configure).await
+        Server::start(&self.fresh.url, &self.clock, true, configure).await
+    }
+
+    /// The same without jobs.
+    pub(crate) async fn another_idle(&self, configure: impl FnOnce(&mut Config)) -> Server {
+        Server::start(&self.fresh.url, &self.clock, false, configure).await
     }
 
     /// Where the database is, for a second process.
@@ -149,14 +168,19 @@ impl Rig {
 }
 
 impl Server {
-    async fn start(url: &str, clock: &Arc<TestClock>, configure: impl FnOnce(&mut Config)) -> Self {
+    async fn start(
+        url: &str,
+        clock: &Arc<TestClock>,
+        with_jobs: bool,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut config = test_config(url);
         data.path().clone_into(&mut config.data_dir);
         configure(&mut config);
         let env = Env::with_clock(Arc::<TestClock>::clone(clock));
         let app = App::build(config, env).await.unwrap();
-        let running = serve::start(app.clone(), true).await.unwrap();
+        let running = serve::start(app.clone(), with_jobs).await.unwrap();
         Self {
             base: format!("http://{}", running.address),
             internal: format!("http://{}", running.internal),
@@ -259,6 +283,13 @@ pub(crate) fn test_config(url: &str) -> Config {
     config.http.drain_ms = 0;
     config.log.format = LogFormat::Text;
     config
+}
+
+/// A build without optimisation on a busy machine is slow, which is not what a rush is about.
+pub(crate) fn patient(config: &mut Config) {
+    config.inventory.patience_ms = 60_000;
+    config.database.acquire_timeout_ms = 60_000;
+    config.http.request_timeout_ms = 60_000;
 }
 
 /// The Redis of all tests. Keys are made of fresh ids, so tests do not meet in it; one that empties

@@ -19,9 +19,12 @@ use linli_store::{Env, inventory::divergence_of_claims};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{
+    booking_life::twenty_of_which_two,
+    bookings::{all, count},
+    faults::book,
     private_redis::{PrivateCluster, PrivateRedis},
     process::ServerProcess,
-    rig::{Rig, Server, both},
+    rig::{Rig, Server, both, patient},
 };
 
 /// A town with residents in it, and everything they do.
@@ -130,12 +133,6 @@ async fn everybody_wants_one_slot(
 
 both!(of_a_thousand_at_once_one_books_behind_every_gate_and_when_redis_dies, async |rig: &Rig| {
     let mut redis = PrivateRedis::spawn();
-    // A build without optimisation on a busy machine is slow, which is not what this is about.
-    let patient = |config: &mut Config| {
-        config.inventory.patience_ms = 60_000;
-        config.database.acquire_timeout_ms = 60_000;
-        config.http.request_timeout_ms = 60_000;
-    };
     let at = |config: &mut Config| {
         patient(config);
         config.redis.url = redis.url();
@@ -231,16 +228,20 @@ both!(a_reply_lost_behind_a_cluster_is_replayed_by_another_server, async |rig: &
     other.stop().await;
 });
 
-/// Takes the CHECK away that says `used` ≤ `capacity`.
-async fn without_check(rig: &Rig) {
+/// Takes the CHECKs away that say that no more is used than there is.
+async fn without_checks(rig: &Rig) {
     let conn = rig.app.db.any_write();
     let statements: &[&str] = if rig.is_postgres() {
-        &["ALTER TABLE stock DROP CONSTRAINT stock_used_check"]
+        &[
+            "ALTER TABLE stock DROP CONSTRAINT stock_used_check",
+            "ALTER TABLE quota DROP CONSTRAINT quota_used_check",
+        ]
     } else {
         // SQLite cannot drop one; its schema is a table.
         &[
             "PRAGMA writable_schema = ON",
             "UPDATE sqlite_schema SET sql = replace(sql, '\"used\" <= \"capacity\"', 'TRUE') WHERE name = 'stock'",
+            "UPDATE sqlite_schema SET sql = replace(sql, '\"used\" <= \"allowed\"', 'TRUE') WHERE name = 'quota'",
             "PRAGMA writable_schema = RESET",
         ]
     };
@@ -252,7 +253,7 @@ async fn without_check(rig: &Rig) {
 both!(with_guard_and_check_off_the_same_judge_convicts, async |rig: &Rig| {
     rig.clock.set(Env::system().now());
     let mut town = Town::new(rig, 60).await;
-    without_check(rig).await;
+    without_checks(rig).await;
     let unguarded = ServerProcess::start(
         rig.database_url(),
         &[("LINLI_FAILPOINTS", "stock.unguarded=on"), ("LINLI_GATE", "open")],
@@ -270,4 +271,11 @@ both!(with_guard_and_check_off_the_same_judge_convicts, async |rig: &Rig| {
     };
     let kinds: BTreeSet<_> = findings.iter().map(|finding| finding.kind).collect();
     assert!(twice(&room) && twice(&other), "{kinds:?}");
+
+    // Who may have two a week gets more; the same count is what the test of quotas looks at.
+    let (wishes, token) = (twenty_of_which_two(rig).await, rig.resident_token().await);
+    let asked = wishes.iter().enumerate();
+    let asked = asked.map(|(n, body)| book(&unguarded.base, &token, &format!("week-{n}"), body));
+    let won = count(&all(asked.collect()).await, 201);
+    assert!(won > 2, "the test of quotas cannot see that one is broken: {won}");
 });

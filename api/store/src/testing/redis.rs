@@ -4,8 +4,12 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{Shutdown, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -24,6 +28,20 @@ impl PrivateRedis {
     /// Starts one, empty and never evicting.
     pub(crate) fn spawn() -> Self {
         Self::spawn_with(Vec::new)
+    }
+
+    /// Starts one that follows `primary`, and waits until it has what that one has.
+    pub(crate) fn replica_of(primary: &Self) -> Self {
+        // Else it waits five seconds whether others want to follow too.
+        assert_eq!(primary.ask("CONFIG SET repl-diskless-sync-delay 0").as_deref(), Some("+OK"));
+        let port = primary.port.to_string();
+        let replica = Self::spawn_with(|| ["--replicaof", "127.0.0.1", &port].map(str::to_owned).to_vec());
+        let until = Instant::now() + Duration::from_secs(20);
+        // A write is acknowledged by a replica only once it follows.
+        while primary.ask("SET follows yes").is_none() || primary.ask("WAIT 1 100").as_deref() != Some(":1") {
+            assert!(Instant::now() < until, "the replica does not follow");
+        }
+        replica
     }
 
     fn spawn_with(extra: impl Fn() -> Vec<String>) -> Self {
@@ -153,6 +171,61 @@ impl PrivateCluster {
     pub(crate) fn keys(&self) -> Vec<u32> {
         let count = |node: &PrivateRedis| node.ask("DBSIZE")?.strip_prefix(':')?.parse().ok();
         self.0.iter().map(|node| count(node).unwrap()).collect()
+    }
+}
+
+/// An address that leads to one Redis and later to another, as after a failover.
+pub(crate) struct Switch {
+    port: u16,
+    target: Arc<AtomicU16>,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Switch {
+    /// An address for `redis`.
+    pub(crate) fn leading_to(redis: &PrivateRedis) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (target, open) = (Arc::new(AtomicU16::new(redis.port)), Arc::<Mutex<Vec<_>>>::default());
+        let (leads_to, opened) = (Arc::clone(&target), Arc::clone(&open));
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                // Who is refused there is cut off here.
+                let Ok(server) = TcpStream::connect(("127.0.0.1", leads_to.load(Ordering::SeqCst))) else {
+                    continue;
+                };
+                opened.lock().unwrap().extend([&client, &server].map(|stream| stream.try_clone().unwrap()));
+                both_ways(client, server);
+            }
+        });
+        Self { port, target, open }
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// Leads to `redis` from now on; what was connected is cut off.
+    pub(crate) fn lead_to(&self, redis: &PrivateRedis) {
+        self.target.store(redis.port, Ordering::SeqCst);
+        for stream in self.open.lock().unwrap().drain(..) {
+            // It may be gone already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Passes on what either says, until one of them ends.
+fn both_ways(client: TcpStream, server: TcpStream) {
+    let pair = [(client.try_clone(), server.try_clone()), (Ok(server), Ok(client))];
+    for (from, to) in pair {
+        let (mut from, mut to) = (from.unwrap(), to.unwrap());
+        to.set_nodelay(true).unwrap();
+        thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod holds;
+mod lost_writes;
 mod model;
 mod races;
 mod rooms;

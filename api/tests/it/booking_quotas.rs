@@ -40,10 +40,15 @@ both!(staff_write_policies_and_rules_and_the_rules_bind_at_once, async |rig: &Ri
     let rule = json!({ "over": "room", "over_id": room.id, "per": "resident", "period": "day",
         "measure": "minutes", "limit": 120, "name_zh": "每天两小时", "name_en": "two hours a day",
         "late_cancel_counts": true });
-    let make = |token: &str| send(rig.post("/staff/v1/quota-rules", &rule).bearer_auth(token));
+    let make = |token: &str| {
+        let request = rig.post("/staff/v1/quota-rules", &rule).bearer_auth(token);
+        send(request.header("Idempotency-Key", "rule"))
+    };
     make(&clerk).await.is_problem(403, "forbidden");
     make(&stranger).await.is_problem(404, "not_found");
     let made = make(&manager).await.ok();
+    let again = make(&manager).await;
+    assert_eq!((again.header("idempotent-replayed"), &again.json), ("true", &made), "one rule, counted once");
     let token = rig.resident_token().await;
     let first = booked(rig, &token, "a", &wish(&room, &[&ids[0]])).await;
     booked(rig, &token, "b", &wish(&room, &[&ids[1]])).await;
@@ -109,7 +114,8 @@ both!(a_household_counts_together_and_a_service_area_over_its_rooms, async |rig:
     let area = send(rig.post("/staff/v1/service-areas", &area).bearer_auth(&town.admin)).await.ok();
     let rule = json!({ "over": "service_area", "over_id": area["id"], "per": "household", "period": "iso_week",
         "measure": "count", "limit": 2, "name_zh": "每户每周两次", "late_cancel_counts": false });
-    send(rig.post("/staff/v1/quota-rules", &rule).bearer_auth(&town.admin)).await.ok();
+    let request = rig.post("/staff/v1/quota-rules", &rule).bearer_auth(&town.admin);
+    send(request.header("Idempotency-Key", "rule")).await.ok();
 
     let people = [rig.resident_token().await, rig.resident_token().await, rig.resident_token().await];
     let mut members = Vec::new();

@@ -13,6 +13,7 @@ use linli_domain::{
 use linli_store::{
     Error, ScopeCondition, Tx,
     audit::{self, Actor, Entry},
+    idempotency::{self, Begun},
     storage::{
         bookings::{policies, quota_rule},
         facilities, rooms,
@@ -65,49 +66,54 @@ pub async fn list(
     policies::list_rules(app.db.read(), scope, after, u64::from(limit) + 1).await
 }
 
-/// Makes a rule over something in scope.
+/// The rule as it would be made, in a place not known yet: so its answer is known before the work.
+pub fn draft(app: &App, new: NewRule) -> Result<quota_rule::Model, Refusal> {
+    let change = parse(new.change)?;
+    let now = app.env.now();
+    Ok(quota_rule::Model {
+        id: app.env.id::<QuotaRuleId>().0,
+        org_path: String::new(),
+        name_zh: change.name_zh,
+        name_en: change.name_en,
+        subject: new.subject.as_str().to_owned(),
+        period: new.period.as_str().to_owned(),
+        measure: new.measure.as_str().to_owned(),
+        most: change.limit,
+        over_kind: new.over.as_str().to_owned(),
+        over_id: new.over_id,
+        late_cancel_counts: change.late_cancel_counts,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        ended_at: None,
+    })
+}
+
+/// Makes a rule over something in scope, once per idempotency key.
 pub async fn create(
     app: &App,
     (staff, scope): (StaffId, &Scope),
-    new: NewRule,
-) -> Result<quota_rule::Model, Error> {
-    let change = parse(new.change.clone())?;
-    let (new, change) = (&new, &change);
-    let row = app
-        .db
-        .in_tx("quota_rules.create", |tx| async move {
-            let org_path = place(&tx, scope, new.over, new.over_id).await?;
+    (over, draft): (QuotaOver, &quota_rule::Model),
+    request: &idempotency::Request,
+    answer: &idempotency::Stored,
+) -> Result<Begun, Error> {
+    let begun =
+        idempotency::once(&app.db, &app.env, "quota_rules.create", request, answer, |tx| async move {
+            let org_path = place(&tx, scope, over, draft.over_id).await?;
             let most = MAX_RULES as u64 / 2;
-            if policies::count_rules(tx.conn(), new.over, new.over_id).await? >= most {
+            if policies::count_rules(tx.conn(), over, draft.over_id).await? >= most {
                 let (zh, en) = ("这里的限额规则太多了", "There are too many quota rules here.");
                 return Err(Refusal::field("over_id", "too_many", zh, en).into());
             }
-            let now = app.env.now();
-            let row = quota_rule::Model {
-                id: app.env.id::<QuotaRuleId>().0,
-                org_path,
-                name_zh: change.name_zh.clone(),
-                name_en: change.name_en.clone(),
-                subject: new.subject.as_str().to_owned(),
-                period: new.period.as_str().to_owned(),
-                measure: new.measure.as_str().to_owned(),
-                most: change.limit,
-                over_kind: new.over.as_str().to_owned(),
-                over_id: new.over_id,
-                late_cancel_counts: change.late_cancel_counts,
-                version: 1,
-                created_at: now,
-                updated_at: now,
-                ended_at: None,
-            };
+            let row = quota_rule::Model { org_path, ..draft.clone() };
             let active = quota_rule::ActiveModel::from(row.clone()).reset_all();
             quota_rule::Entity::insert(active).exec_without_returning(tx.conn()).await?;
             audit::record(tx.conn(), &app.env, entry(staff, "quota_rule.create", &row)).await?;
-            tx.commit(row).await
+            Ok(tx)
         })
         .await?;
     app.bookings.terms.invalidate_all();
-    Ok(row)
+    Ok(begun)
 }
 
 /// Changes a rule in scope; what is counted already stays counted.

@@ -12,12 +12,16 @@ use linli_domain::{
     inventory::Period,
     time::local,
 };
-use linli_store::storage::bookings::quota_rule;
+use linli_store::{
+    idempotency::{Begun, Stored},
+    storage::bookings::quota_rule,
+};
 use poem::web::Data;
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Header, Path, Query},
     payload::Json,
+    types::ToJSON,
 };
 use uuid::Uuid;
 
@@ -32,7 +36,9 @@ use crate::{
         Problem,
         auth::Staff,
         etag::{IfMatch, etag},
+        idempotency::Idempotent,
         paging,
+        stored::StoredJson,
         v1::auth::Done,
         word::Word,
     },
@@ -137,7 +143,13 @@ pub struct QuotaRules {
 pub enum QuotaRuleMade {
     /// The rule.
     #[oai(status = 201)]
-    Created(Json<QuotaRule>, #[oai(header = "ETag")] String),
+    Created(
+        StoredJson<QuotaRule>,
+        #[oai(header = "ETag")] String,
+        /// `true` when an earlier request with this key had this effect.
+        #[oai(header = "Idempotent-Replayed")]
+        Option<bool>,
+    ),
 }
 
 /// A rule.
@@ -217,6 +229,7 @@ impl BookingRules {
         &self,
         app: Data<&App>,
         staff: Staff<perm::RoomEdit>,
+        #[oai(name = "Idempotency-Key")] key: Idempotent,
         body: Json<NewQuotaRule>,
     ) -> Result<QuotaRuleMade, Problem> {
         let body = body.0;
@@ -239,10 +252,17 @@ impl BookingRules {
             QuotaOver::ServiceArea => Thing::ServiceArea,
             QuotaOver::Organisation => Thing::Organisation,
         };
-        let (id, done) = (new.over_id, quota_rules::create(&app, (staff.id, &staff.scope), new).await);
-        let row = judge(&app, &staff, (over, id), done).await?;
-        let tag = etag(row.version);
-        Ok(QuotaRuleMade::Created(Json(render(row)?), tag))
+        let kind = new.over;
+        let draft = quota_rules::draft(&app, new)?;
+        let request = key.record(format!("staff:{}", staff.id), "quota_rules.create");
+        let answer = render(draft.clone())?.to_json().ok_or(Code::Internal)?;
+        let (by, stored) = ((staff.id, &staff.scope), Stored { status: 201, answer });
+        let done = quota_rules::create(&app, by, (kind, &draft), &request, &stored).await;
+        let (body, replayed) = match judge(&app, &staff, (over, draft.over_id), done).await? {
+            Begun::Fresh => (stored.answer, None),
+            Begun::Replay(earlier) => (earlier.answer, Some(true)),
+        };
+        Ok(QuotaRuleMade::Created(StoredJson::new(body), etag(draft.version), replayed))
     }
 
     /// Changes a quota rule

@@ -47,6 +47,15 @@ const BATCH: u64 = 500;
 /// Seals checked with one query.
 const PAGE: u64 = 200;
 
+/// What a digest is over. While servers are replaced, both may be made in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// As the first seals were made: without the time.
+    Undated,
+    /// The time it was made at, too.
+    Dated,
+}
+
 /// What is wrong with a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -126,7 +135,8 @@ async fn close(
     let last =
         Entity::find().filter(Column::Chain.eq(chain.as_str())).order_by_desc(Column::Seq).one(tx).await?;
     let (seq, previous) = last.map_or((1, Vec::new()), |last| (last.seq + 1, last.digest));
-    let digest = digest_of(&chain, seq, &previous, entries);
+    let sealed_at = env.now();
+    let digest = digest_of(Form::Dated, &chain, seq, &previous, sealed_at, entries);
     tracing::info!(audit.seq = seq, audit.digest = hex::encode(&digest), "a part of the audit is sealed");
     let row = ActiveModel {
         chain: Set(chain),
@@ -134,7 +144,7 @@ async fn close(
         entries: Set(i64::try_from(entries.len()).unwrap_or(i64::MAX)),
         previous: Set(previous),
         digest: Set(digest),
-        sealed_at: Set(env.now()),
+        sealed_at: Set(sealed_at),
     };
     Entity::insert(row).exec_without_returning(tx).await?;
     audit::Entity::update_many()
@@ -220,16 +230,36 @@ async fn fits(conn: &impl ConnectionTrait, before: Option<&Model>, seal: &Model)
     Ok(seal.seq == seq
         && seal.previous == previous
         && usize::try_from(seal.entries) == Ok(entries.len())
-        && seal.digest == digest_of(&seal.chain, seal.seq, previous, &entries))
+        && seal.is_over(&entries))
 }
 
-fn digest_of(chain: &str, seq: i64, previous: &[u8], entries: &[audit::Model]) -> Vec<u8> {
+impl Model {
+    fn is_over(&self, entries: &[audit::Model]) -> bool {
+        let Self { chain, seq, previous, sealed_at, .. } = self;
+        let fits = |form| self.digest == digest_of(form, chain, *seq, previous, *sealed_at, entries);
+        fits(Form::Dated) || fits(Form::Undated)
+    }
+}
+
+fn digest_of(
+    form: Form,
+    chain: &str,
+    seq: i64,
+    previous: &[u8],
+    sealed_at: DateTimeUtc,
+    entries: &[audit::Model],
+) -> Vec<u8> {
     let mut digest = Context::new(&SHA256);
     // Every part with its length, so that no two contents read the same.
     let mut part = |bytes: &[u8]| {
         digest.update(&(bytes.len() as u64).to_be_bytes());
         digest.update(bytes);
     };
+    if form == Form::Dated {
+        // No chain is called so.
+        part(b"dated");
+        part(&sealed_at.timestamp_micros().to_be_bytes());
+    }
     part(chain.as_bytes());
     part(&seq.to_be_bytes());
     part(previous);
@@ -257,5 +287,28 @@ fn canonical(value: &Value) -> Value {
         }
         Value::Array(items) => Value::Array(items.iter().map(canonical).collect()),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seal_holds_its_time_and_one_of_before_still_fits() {
+        let sealed_at = "2026-11-24T04:00:00.123456Z".parse().unwrap();
+        let digest = |form| digest_of(form, "/a/", 1, &[], sealed_at, &[]);
+        let seal = |digest, sealed_at| Model {
+            chain: "/a/".to_owned(),
+            seq: 1,
+            entries: 0,
+            previous: Vec::new(),
+            digest,
+            sealed_at,
+        };
+        let later = "2026-11-25T04:00:00Z".parse().unwrap();
+        assert!(seal(digest(Form::Dated), sealed_at).is_over(&[]));
+        assert!(!seal(digest(Form::Dated), later).is_over(&[]));
+        assert!(seal(digest(Form::Undated), later).is_over(&[]));
     }
 }

@@ -88,6 +88,12 @@ both!(altered_removed_added_and_reordered_entries_are_convicted, async |rig| {
         ),
         ("given to another place", format!("UPDATE audit SET org_path = '/x/' WHERE {at} AND seal_seq = 2")),
         (
+            "said to be of another day",
+            format!(
+                "UPDATE audit_seal SET sealed_at = '2026-01-01T00:00:00+00:00' WHERE {seals} AND seq = 2"
+            ),
+        ),
+        (
             "a seal made anew",
             format!("UPDATE audit_seal SET entries = entries + 1 WHERE {seals} AND seq = 2"),
         ),

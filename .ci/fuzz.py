@@ -1,4 +1,4 @@
-"""Starts a demo server on SQLite and runs schemathesis over each OpenAPI document; see `fuzz`."""
+"""Starts a demo server on SQLite and runs schemathesis over all OpenAPI documents at once; see `fuzz`."""
 
 import json
 import os
@@ -29,7 +29,6 @@ CHECKS = [
 ]
 # For each document, which token of the demo's answer speaks for its audience.
 TOKENS = {"v1": "resident_token", "staff-v1": "staff_token"}
-METHODS = {"get", "put", "post", "delete", "patch"}
 
 
 def start_demo(linli, folder):
@@ -56,24 +55,33 @@ def start_demo(linli, folder):
     return demo, json.loads(line)
 
 
-def run_schemathesis(schemathesis, document, origin, token, budget, events):
-    """Whether every answer was as documented; out of time, what was seen until then decides."""
+def begin(schemathesis, document, ready, folder):
+    """Schemathesis over one document; it tells into a file, since another may be at work beside it."""
+    name = document.stem
     command = [
-        schemathesis, "run", str(document), "--origin", origin, "--no-color",
-        "--header", f"Authorization: Bearer {token}",
+        schemathesis, "run", str(document), "--origin", ready["base_url"], "--no-color",
+        "--header", f"Authorization: Bearer {ready[TOKENS[name]]}",
         "--max-examples", str(EXAMPLES), "--seed", SEED, "--workers", "1", "--no-shrink",
         "--phases", "examples,coverage,fuzzing", "--generation-database", "none",
         "--request-timeout", "20", "--continue-on-failure", "--warnings", "off",
-        "--report-ndjson-path", str(events),
+        "--report-ndjson-path", str(folder / f"{name}.ndjson"),
         "--checks", ",".join(CHECKS),
     ]  # fmt: skip
-    process = subprocess.Popen(
-        command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(
+        command,
+        stdout=open(folder / f"{name}.out", "wb"),
+        stderr=subprocess.STDOUT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
+
+
+def end(process, document, deadline, folder):
+    """Whether every answer was as documented; out of time, what was seen until then decides."""
+    name = document.stem
     try:
-        return process.wait(timeout=max(budget, 10)) == 0
+        return process.wait(timeout=max(deadline - time.monotonic(), 1)) == 0
     except subprocess.TimeoutExpired:
-        print(f"==> {document.name}: the time is up; judging by the requests sent so far", file=sys.stderr)
+        print(f"==> {name}: the time is up; judging by the requests sent so far", file=sys.stderr)
     # Interrupted, it still prints what it found, but its status tells of the interruption alone.
     process.send_signal(signal.SIGINT)
     try:
@@ -81,8 +89,8 @@ def run_schemathesis(schemathesis, document, origin, token, budget, events):
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    seen, wrong = judge(events)
-    print(f"==> {document.name}: {seen} scenarios until then, {len(wrong)} with findings", file=sys.stderr)
+    seen, wrong = judge(folder / f"{name}.ndjson")
+    print(f"==> {name}: {seen} scenarios until then, {len(wrong)} with findings", file=sys.stderr)
     for what in wrong:
         print(f"    {what}", file=sys.stderr)
     return seen > 0 and not wrong
@@ -105,12 +113,10 @@ def judge(events):
     return seen, wrong
 
 
-def weights():
-    """Every checked-in document with the number of its operations, which is its share of the time."""
-    found = []
-    for document in sorted(pathlib.Path("api/openapi").glob("*.json")):
-        paths = json.loads(document.read_text())["paths"]
-        found.append((document, sum(len(METHODS & set(methods)) for methods in paths.values())))
+def documents():
+    """Every checked-in document."""
+    found = sorted(pathlib.Path("api/openapi").glob("*.json"))
+    for document in found:
         if document.stem not in TOKENS:
             sys.exit(f"linli: {document.name} has no token in .ci/fuzz.py; nobody would test it")
     return found
@@ -119,27 +125,26 @@ def weights():
 def main(linli, schemathesis):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="linli-fuzz."))
-    demo = None
+    demo, running = None, []
     try:
-        documents = weights()
+        found = documents()
         demo, ready = start_demo(linli, folder)
-        began, failed = time.monotonic(), []
-        for index, (document, weight) in enumerate(documents):
-            # What one document leaves of its time goes to those that follow.
-            left = SECONDS - (time.monotonic() - began)
-            budget = left * weight / sum(weight for _, weight in documents[index:])
-            name = document.stem
-            print(f"==> generated requests: {name}, {weight} operations, at most {budget:.0f} s", file=sys.stderr)
-            events = folder / f"{name}.ndjson"
-            if not run_schemathesis(schemathesis, document, ready["base_url"], ready[TOKENS[name]], budget, events):
-                failed.append(name)
-            if demo.poll() is not None:
-                failed.append(f"{name}: the server died with status {demo.returncode}")
-                break
+        deadline, failed = time.monotonic() + SECONDS, []
+        running = [(document, begin(schemathesis, document, ready, folder)) for document in found]
+        for document, process in running:
+            print(f"==> generated requests: {document.stem}", file=sys.stderr)
+            if not end(process, document, deadline, folder):
+                failed.append(document.stem)
+            sys.stdout.write((folder / f"{document.stem}.out").read_text(errors="replace"))
+            sys.stdout.flush()
+        if demo.poll() is not None:
+            failed.append(f"the server died with status {demo.returncode}")
         if failed:
             sys.stderr.write((folder / "server.log").read_text(errors="replace")[-4000:])
             sys.exit(f"linli: answers differ from the documents: {', '.join(failed)}; see above")
     finally:
+        for _, process in running:
+            process.kill()
         if demo is not None and demo.poll() is None:
             demo.terminate()
             try:

@@ -53,6 +53,7 @@ mod m20261124_000704_create_message;
 mod m20261124_000705_create_payment;
 mod m20261124_000706_create_calendar_feed;
 mod m20261124_000707_create_room_closure;
+mod m20261124_000800_seal_report_texts;
 mod m20261124_000900_create_room_bands;
 mod m20261124_000901_name_and_withdraw_slots;
 mod m20261124_000902_create_booking_series;
@@ -107,6 +108,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261124_000705_create_payment::Migration)),
             Box::new(Whole(m20261124_000706_create_calendar_feed::Migration)),
             Box::new(Whole(m20261124_000707_create_room_closure::Migration)),
+            Box::new(Whole(m20261124_000800_seal_report_texts::Migration)),
             Box::new(Whole(m20261124_000900_create_room_bands::Migration)),
             Box::new(Whole(m20261124_000901_name_and_withdraw_slots::Migration)),
             Box::new(Whole(m20261124_000902_create_booking_series::Migration)),

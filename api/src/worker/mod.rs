@@ -7,7 +7,7 @@ mod consumer;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use linli_store::{Error, audit_seal, lease, lineage, retention};
+use linli_store::{Error, audit_seal, lease, lineage, retention, vault};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -58,6 +58,12 @@ pub fn jobs() -> Vec<Job> {
             // Every process must know a new data key before it becomes active.
             leased: false,
             run: |app| Box::pin(async move { app.vault.reload(&app.db).await.map(|()| false) }),
+        },
+        Job {
+            name: "vault.seal",
+            period: Duration::from_mins(10),
+            leased: true,
+            run: |app| Box::pin(vault::seal_some(&app.db, &app.env, &app.vault)),
         },
         Job {
             name: "audit_seal",

@@ -15,6 +15,8 @@
 //! | `gate.sync` | the same for a sync |
 //! | `import.batch`, `import.before_commit` | some rows, or all of a file, are written, none is durable |
 //! | `search.fill` | a page is written into a new search index that nobody reads yet |
+//! | `reindex.before_commit`, `reindex.after_commit` | some blind indexes are under the new key, durable or not |
+//! | `reindex.before_forgetting` | all of them are, the old key is still there |
 //! | `stock.unguarded` | a switch: SQL takes without asking whether any is left (negative control) |
 
 #[cfg(debug_assertions)]

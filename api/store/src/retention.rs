@@ -85,7 +85,7 @@ pub const PERIODS: &[Period] = &[
         column: "closed_at",
         days: 180,
         only: "",
-        forgets: &["text", "answer"],
+        forgets: &["text_sealed", "text", "answer_sealed", "answer"],
         why: "who reported has half a year to read the answer; that there was a report stays",
     },
     Period {

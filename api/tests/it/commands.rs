@@ -1,5 +1,7 @@
 //! The commands of an operator on a database that a server is using.
 
+mod index_key;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use linli_domain::access::Role;
 use reqwest::Method;

@@ -11,7 +11,7 @@ use linli_store::{
     Error,
     audit::{self, Actor},
     outbox,
-    storage::bookings::{self, Booking, messages, presence, unsealed},
+    storage::bookings::{self, Booking, messages, presence},
 };
 
 use super::{decide, desk, entry};
@@ -24,7 +24,7 @@ use crate::{
 const BATCH: u64 = 100;
 
 /// The jobs of bookings.
-pub fn jobs() -> [Job; 3] {
+pub fn jobs() -> [Job; 2] {
     use std::time::Duration;
     [
         Job {
@@ -38,13 +38,6 @@ pub fn jobs() -> [Job; 3] {
             period: Duration::from_secs(5),
             leased: true,
             run: |app| Box::pin(expire_some(app)),
-        },
-        Job {
-            // There is something to seal only after an upgrade; then it ends within minutes.
-            name: "bookings.seal",
-            period: Duration::from_mins(10),
-            leased: true,
-            run: |app| Box::pin(seal_some(app)),
         },
     ]
 }
@@ -79,16 +72,6 @@ async fn expire_some(app: &App) -> Result<bool, Error> {
         expire(app, *id).await?;
     }
     Ok(due.len() as u64 == BATCH)
-}
-
-/// Seals texts that lay open before the schema knew sealed ones.
-async fn seal_some(app: &App) -> Result<bool, Error> {
-    app.db
-        .in_tx("bookings.seal", |tx| async move {
-            let sealed = unsealed::seal_some(tx.conn(), desk(app), BATCH).await?;
-            tx.commit(sealed == BATCH).await
-        })
-        .await
 }
 
 /// Writes down that a booking has lapsed, if it has and nobody did.

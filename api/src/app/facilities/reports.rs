@@ -9,7 +9,10 @@ use linli_domain::{
 use linli_store::{
     Error,
     audit::{self, Actor},
-    storage::facilities::{self, report},
+    storage::facilities::{
+        self,
+        report::{self, Report},
+    },
 };
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
 use serde_json::json;
@@ -25,7 +28,7 @@ pub async fn submit(
     resident: Option<ResidentId>,
     id: FacilityId,
     draft: ReportDraft,
-) -> Result<report::Model, Error> {
+) -> Result<Report, Error> {
     let draft = &draft.accept()?;
     let now = app.env.now();
     let report_id = app.env.id::<ReportId>();
@@ -50,9 +53,17 @@ pub async fn submit(
                 org_path: stored.org_path,
                 resident_id: resident.map(|id| id.0),
                 kind: draft.kind.as_str().to_owned(),
-                text: draft.text.clone(),
+                text_sealed: report::seal(
+                    &app.vault,
+                    &app.env,
+                    "text_sealed",
+                    report_id,
+                    draft.text.as_deref(),
+                )?,
+                text_open: None,
                 state: ReportState::Open.as_str().to_owned(),
-                answer: None,
+                answer_sealed: None,
+                answer_open: None,
                 handled_by: None,
                 version: 1,
                 created_at: now,
@@ -61,7 +72,7 @@ pub async fn submit(
             };
             report::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx.conn()).await?;
             audit::record(tx.conn(), &app.env, taken_in(&row, resident)).await?;
-            tx.commit(row).await
+            tx.commit(Report { row, text: draft.text.clone(), answer: None }).await
         })
         .await
 }
@@ -84,8 +95,8 @@ pub async fn own(
     resident: Option<ResidentId>,
     id: FacilityId,
     report: ReportId,
-) -> Result<report::Model, Error> {
-    Ok(report::own(app.db.read(), id, report, resident).await?.ok_or(Code::NotFound)?)
+) -> Result<Report, Error> {
+    Ok(report::own(app.db.read(), &app.vault, id, report, resident).await?.ok_or(Code::NotFound)?)
 }
 
 /// Moves a report along its table; returns it as it is then.
@@ -97,25 +108,29 @@ pub async fn advance(
     version: i64,
     state: ReportState,
     answer: Option<&str>,
-) -> Result<report::Model, Error> {
+) -> Result<Report, Error> {
     let env = &app.env;
     app.db
         .in_tx("facilities.advance_report", |tx| async move {
-            let mut row = report::find(tx.conn(), scope, id).await?.ok_or(Code::NotFound)?;
-            if row.version != version {
+            let found = report::find(tx.conn(), &app.vault, scope, id).await?.ok_or(Code::NotFound)?;
+            if found.row.version != version {
                 return Err(Code::PreconditionFailed.into());
             }
-            let state = row.state().to(state, answer)?;
+            let state = found.state().to(state, answer)?;
+            let Report { mut row, text, .. } = found;
             let now = env.now();
             row.state = state.as_str().to_owned();
-            row.answer = answer.map(|answer| answer.trim().to_owned()).filter(|answer| !answer.is_empty());
+            let answer = answer.map(str::trim).filter(|answer| !answer.is_empty());
+            (row.answer_open, row.answer_sealed) =
+                (None, report::seal(&app.vault, env, "answer_sealed", id, answer)?);
             row.handled_by = Some(by.0);
             row.version = version + 1;
             row.updated_at = now;
             row.closed_at = state.is_final().then_some(now);
             let columns = report::ActiveModel {
                 state: Set(row.state.clone()),
-                answer: Set(row.answer.clone()),
+                answer_sealed: Set(row.answer_sealed.clone()),
+                answer_open: Set(None),
                 handled_by: Set(row.handled_by),
                 version: Set(row.version),
                 updated_at: Set(row.updated_at),
@@ -140,7 +155,7 @@ pub async fn advance(
                 detail: json!({ "state": state.as_str() }),
             };
             audit::record(tx.conn(), env, entry).await?;
-            tx.commit(row).await
+            tx.commit(Report { row, text, answer: answer.map(str::to_owned) }).await
         })
         .await
 }

@@ -155,19 +155,15 @@ async fn calendar_feeds(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> 
 }
 
 async fn reports(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
-    let rows = report::Entity::find()
-        .filter(report::Column::ResidentId.eq(id.0))
-        .order_by_desc(report::Column::Id)
-        .all(app.db.read())
-        .await?;
-    let told = rows.into_iter().map(|row| {
+    let reports = report::any_by(app.db.read(), &app.vault, id).await?;
+    let told = reports.into_iter().map(|report::Report { row, text, answer }| {
         json!({
             "id": row.id,
             "facility_id": row.facility_id,
             "kind": row.kind,
-            "text": row.text,
+            "text": text,
             "state": row.state,
-            "answer": row.answer,
+            "answer": answer,
             "created_at": local(row.created_at).to_rfc3339(),
             "closed_at": row.closed_at.map(|at| local(at).to_rfc3339()),
         })

@@ -50,7 +50,7 @@ pub async fn invite(
                 principal_id: principal.0,
                 agent_id: None,
                 scopes: names(scopes),
-                code_index: app.vault.index("family_link.code", code),
+                code_index: app.vault.index(now, "family_link.code", code),
                 invited_at: now,
                 expires_at: now + INVITATION,
                 accepted_at: None,
@@ -78,16 +78,16 @@ pub async fn invite(
 /// Accepts an invitation. Wrong codes are answered by growing delays.
 pub async fn accept(app: &App, agent: ResidentId, code: &str) -> Result<family_link::Model, Error> {
     use family_link::Column;
-    let key = app.vault.index("attempt.family_code", &agent.to_string());
+    let key = app.vault.index(app.env.now(), "attempt.family_code", &agent.to_string());
     attempts::charge(&app.db, &app.env, vec![(key.clone(), ONE_ACCOUNT)]).await?;
     let digits: String = code.chars().filter(char::is_ascii_digit).take(16).collect();
-    let (key, code_index) = (&key, &app.vault.index("family_link.code", &digits));
+    let (key, indexes) = (&key, &app.vault.indexes("family_link.code", &digits));
     app.db
         .in_tx("family.accept", |tx| async move {
             profile::hold(&tx, agent).await?;
             let now = app.env.now();
             let open = Condition::all()
-                .add(Column::CodeIndex.eq(code_index.clone()))
+                .add(Column::CodeIndex.is_in(indexes.clone()))
                 .add(Column::AcceptedAt.is_null())
                 .add(Column::EndedAt.is_null())
                 .add(Column::ExpiresAt.gt(now));

@@ -15,7 +15,7 @@ use linli_store::{
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 
-use super::{index_of_id_card, index_of_name, index_of_phone};
+use super::{ID_CARD, NAME, has_phone};
 use crate::{App, http::auth::StaffActor};
 
 /// Records shown at once; a name that has more needs another key.
@@ -36,13 +36,12 @@ pub async fn find(app: &App, actor: &StaffActor, key: &Key) -> Result<Vec<reside
     use resident::Column;
     let scoped = actor.scope.condition(Column::OrgPath);
     let (by, matches, visible) = match key {
-        Key::Phone(phone) => {
-            ("phone", Column::PhoneIndex.eq(index_of_phone(app, phone)), or_unattached(scoped))
-        }
+        Key::Phone(phone) => ("phone", has_phone(app, phone), or_unattached(scoped)),
         Key::IdCard(card) => {
-            ("id_card", Column::IdCardIndex.eq(index_of_id_card(app, card)), or_unattached(scoped))
+            let indexes = app.vault.indexes(ID_CARD, card.expose());
+            ("id_card", Column::IdCardIndex.is_in(indexes), or_unattached(scoped))
         }
-        Key::Name(name) => ("name", Column::NameIndex.eq(index_of_name(app, name)), scoped),
+        Key::Name(name) => ("name", Column::NameIndex.is_in(app.vault.indexes(NAME, name.expose())), scoped),
     };
     let rows = resident::Entity::find()
         .filter(matches)

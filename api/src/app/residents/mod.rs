@@ -23,9 +23,15 @@ use linli_store::{
     storage::residents::resident,
     vault::Place,
 };
+use sea_orm::{ColumnTrait, sea_query::SimpleExpr};
 use uuid::Uuid;
 
 use crate::App;
+
+/// What blind indexes are made for; see [`linli_store::vault::INDEXED`].
+const NAME: &str = "resident.name";
+const PHONE: &str = "resident.phone";
+const ID_CARD: &str = "resident.id_card";
 
 /// Who a record is about, opened. Prints masked.
 #[derive(Clone, Debug, Default)]
@@ -57,21 +63,21 @@ pub fn open(app: &App, row: &resident::Model) -> Result<Person, Error> {
 /// Seals a name into its record.
 fn set_name(app: &App, row: &mut resident::Model, name: Option<&PersonName>) -> Result<(), Error> {
     row.name_sealed = name.map(|name| seal(app, row.id, "name_sealed", name.expose())).transpose()?;
-    row.name_index = name.map(|name| index_of_name(app, name));
+    row.name_index = name.map(|name| index(app, NAME, name.expose()));
     Ok(())
 }
 
 /// Seals a telephone number into its record.
 fn set_phone(app: &App, row: &mut resident::Model, phone: Option<&Phone>) -> Result<(), Error> {
     row.phone_sealed = phone.map(|phone| seal(app, row.id, "phone_sealed", phone.expose())).transpose()?;
-    row.phone_index = phone.map(|phone| index_of_phone(app, phone));
+    row.phone_index = phone.map(|phone| index(app, PHONE, phone.expose()));
     Ok(())
 }
 
 /// Seals an identity number into its record.
 fn set_id_card(app: &App, row: &mut resident::Model, card: Option<&IdCard>) -> Result<(), Error> {
     row.id_card_sealed = card.map(|card| seal(app, row.id, "id_card_sealed", card.expose())).transpose()?;
-    row.id_card_index = card.map(|card| index_of_id_card(app, card));
+    row.id_card_index = card.map(|card| index(app, ID_CARD, card.expose()));
     Ok(())
 }
 
@@ -79,16 +85,14 @@ fn seal(app: &App, row: Uuid, column: &'static str, plain: &str) -> Result<Vec<u
     Ok(app.vault.seal(&app.env, Place::new("resident", column, row), plain)?)
 }
 
-fn index_of_name(app: &App, name: &PersonName) -> Vec<u8> {
-    app.vault.index("resident.name", name.expose())
+/// What stands in a column of blind indexes.
+fn index(app: &App, domain: &str, plain: &str) -> Vec<u8> {
+    app.vault.index(app.env.now(), domain, plain)
 }
 
-fn index_of_phone(app: &App, phone: &Phone) -> Vec<u8> {
-    app.vault.index("resident.phone", phone.expose())
-}
-
-fn index_of_id_card(app: &App, card: &IdCard) -> Vec<u8> {
-    app.vault.index("resident.id_card", card.expose())
+/// A look-up by telephone number.
+fn has_phone(app: &App, phone: &Phone) -> SimpleExpr {
+    resident::Column::PhoneIndex.is_in(app.vault.indexes(PHONE, phone.expose()))
 }
 
 /// The audit entry of something a resident did with their own record.

@@ -19,7 +19,7 @@ use sea_orm::{
     QuerySelect, Select, sea_query::LockType,
 };
 
-use super::{index_of_phone, own_entry, set_id_card, set_name, set_phone};
+use super::{has_phone, own_entry, set_id_card, set_name, set_phone};
 use crate::{App, app::sessions::mint};
 
 /// A change of one's own record; what is `None` stays, `Some(None)` is taken away.
@@ -126,7 +126,7 @@ pub async fn ensure_by_phone(app: &App, phone: &Phone) -> Result<ResidentId, Err
     app.db
         .in_tx("residents.ensure", |tx| async move {
             let existing = resident::Entity::find()
-                .filter(resident::Column::PhoneIndex.eq(index_of_phone(app, phone)))
+                .filter(has_phone(app, phone))
                 .filter(resident::Column::ErasedAt.is_null())
                 .filter(resident::Column::MergedIntoId.is_null())
                 .order_by_asc(resident::Column::Id)

@@ -11,7 +11,7 @@ use linli_store::{
         sessions::{self, Owner},
         staff::{account, organisation},
     },
-    vault::Place,
+    vault::{self, Place},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -61,6 +61,7 @@ pub async fn create(
         .in_tx("staff.create", |tx| async move {
             let home = open_in_scope(tx.conn(), &actor.scope, command.organisation_id).await?;
             let row = new_row(app, command, username, hash, &home)?;
+            alone_with(app, &tx, row.id, command.phone.as_ref()).await?;
             insert(&tx, row.clone()).await?;
             let line = entry(actor, "staff.create", ("staff", row.id), &row.org_path, json!({}));
             audit::record(tx.conn(), &app.env, line).await?;
@@ -113,6 +114,7 @@ pub async fn update(
             }
             let fields = fields(change);
             let row = changed(app, row, change)?;
+            alone_with(app, &tx, row.id, change.phone.as_ref().and_then(Option::as_ref)).await?;
             let written = account::Entity::update_many()
                 .set(account::ActiveModel::from(row.clone()).reset_all())
                 .filter(account::Column::Id.eq(id.0))
@@ -213,7 +215,7 @@ pub(super) fn new_row(
             .as_ref()
             .map(|phone| seal(app, id, "phone_sealed", phone.expose()))
             .transpose()?,
-        phone_index: command.phone.as_ref().map(|phone| app.vault.index("staff.phone", phone.expose())),
+        phone_index: command.phone.as_ref().map(|phone| index_of_phone(app, phone)),
         password_hash: Some(password_hash.to_owned()),
         must_change_password: true,
         version: 1,
@@ -231,7 +233,7 @@ fn changed(app: &App, mut row: account::Model, change: &AccountChange) -> Result
     if let Some(phone) = &change.phone {
         row.phone_sealed =
             phone.as_ref().map(|phone| seal(app, id, "phone_sealed", phone.expose())).transpose()?;
-        row.phone_index = phone.as_ref().map(|phone| app.vault.index("staff.phone", phone.expose()));
+        row.phone_index = phone.as_ref().map(|phone| index_of_phone(app, phone));
     }
     if let Some(disabled) = change.disabled {
         row.disabled_at = disabled.then(|| row.disabled_at.unwrap_or(app.env.now()));
@@ -248,6 +250,25 @@ fn fields(change: &AccountChange) -> Vec<&'static str> {
         ("disabled", change.disabled.is_some()),
     ];
     named.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect()
+}
+
+fn index_of_phone(app: &App, phone: &Phone) -> Vec<u8> {
+    app.vault.index(app.env.now(), "staff.phone", phone.expose())
+}
+
+/// Refuses a number that another account has under another index key: while that changes, the
+/// constraint does not see that the two are one.
+async fn alone_with(app: &App, tx: &Tx, id: Uuid, phone: Option<&Phone>) -> Result<(), Error> {
+    let Some(phone) = phone else { return Ok(()) };
+    let indexes = app.vault.indexes("staff.phone", phone.expose());
+    if indexes.len() == 1 {
+        return Ok(());
+    }
+    vault::hold_index_keys(tx.conn()).await?;
+    let other = account::Entity::find()
+        .filter(account::Column::PhoneIndex.is_in(indexes))
+        .filter(account::Column::Id.ne(id));
+    if other.one(tx.conn()).await?.is_some() { Err(Code::PhoneTaken.into()) } else { Ok(()) }
 }
 
 fn seal(app: &App, id: StaffId, column: &'static str, plain: &str) -> Result<Vec<u8>, Error> {

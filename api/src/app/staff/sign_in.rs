@@ -48,8 +48,8 @@ pub struct SignIn {
 pub async fn sign_in(app: &App, address: Option<IpAddr>, command: SignIn) -> Result<Tokens, Error> {
     let login = normalised(&command.login);
     let address = address.map(|address| address.to_string()).unwrap_or_default();
-    let account_key = app.vault.index("attempt.staff_sign_in", &format!("{login}\n{address}"));
-    let address_key = app.vault.index("attempt.address", &address);
+    let account_key = app.vault.index(app.env.now(), "attempt.staff_sign_in", &format!("{login}\n{address}"));
+    let address_key = app.vault.index(app.env.now(), "attempt.address", &address);
     let charges = vec![(account_key.clone(), ONE_ACCOUNT), (address_key, ONE_ADDRESS)];
     attempts::charge(&app.db, &app.env, charges).await?;
 
@@ -110,7 +110,7 @@ pub async fn change_password(
     }
     // Before the attempt is charged: who thinks of a better one has not guessed.
     app.passwords.judge(new.clone(), known_of(app, &account).await?).await?;
-    let key = app.vault.index("attempt.change_password", &actor.id.to_string());
+    let key = app.vault.index(app.env.now(), "attempt.change_password", &actor.id.to_string());
     attempts::charge(&app.db, &app.env, vec![(key.clone(), ONE_ACCOUNT)]).await?;
     if app.passwords.verify(&app.env, current, account.password_hash).await? == Verdict::Wrong {
         return Err(Code::SignInFailed.into());
@@ -168,7 +168,7 @@ fn normalised(login: &str) -> String {
 
 async fn any_by_login(app: &App, login: &str) -> Result<Option<account::Model>, Error> {
     let by = match Phone::parse(login) {
-        Ok(phone) => account::Column::PhoneIndex.eq(app.vault.index("staff.phone", phone.expose())),
+        Ok(phone) => account::Column::PhoneIndex.is_in(app.vault.indexes("staff.phone", phone.expose())),
         Err(_) => account::Column::Username.eq(login),
     };
     Ok(account::Entity::find().filter(by).one(app.db.read()).await?)

@@ -174,13 +174,15 @@ impl From<&photo::Model> for Photo {
     }
 }
 
-impl From<&report::Model> for Report {
-    fn from(row: &report::Model) -> Self {
+impl From<report::Report> for Report {
+    fn from(report: report::Report) -> Self {
+        let state = report.state();
+        let report::Report { row, answer, .. } = report;
         Self {
             id: row.id.to_string(),
-            kind: Word(report_kind(row)),
-            state: Word(row.state()),
-            answer: row.answer.clone(),
+            kind: Word(report_kind(&row)),
+            state: Word(state),
+            answer,
             created_at: time::local(row.created_at),
             closed_at: row.closed_at.map(time::local),
         }

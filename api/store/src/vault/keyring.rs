@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::hmac;
 use chrono::{DateTime, Duration, Utc};
-use sea_orm::{ConnectionTrait, Set, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, Set, entity::prelude::*, sea_query::OnConflict};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -12,9 +12,9 @@ use super::{
     MasterKeys, Place, VaultError,
     cipher::{Aes256GcmSiv, CipherProvider, DataKey},
 };
-use crate::{Db, Env, Error};
+use crate::{Db, Env, Error, Tx};
 
-/// A new data key becomes active this long after it was made; every process reloads more often.
+/// A new key becomes active this long after it was made; every process reloads more often.
 pub(super) const NOTICE: Duration = Duration::minutes(10);
 
 const DATA: &str = "data";
@@ -48,25 +48,39 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// The unwrapped keys of a process.
 pub(super) struct Keyring {
-    data: BTreeMap<u32, (DateTime<Utc>, DataKey)>,
-    index: hmac::Key,
+    data: Versions<DataKey>,
+    index: Versions<hmac::Key>,
+}
+
+/// The keys of one purpose, each with the moment from when on it is used to write.
+type Versions<K> = BTreeMap<u32, (DateTime<Utc>, K)>;
+
+/// The newest key that is active at `at`; the first is active from the start.
+fn active<K>(keys: &Versions<K>, at: DateTime<Utc>) -> (u32, &K) {
+    let active = keys.iter().rev().find(|(_, (from, _))| *from <= at);
+    let (version, (_, key)) =
+        active.or_else(|| keys.iter().next()).expect("a keyring has keys of each purpose");
+    (*version, key)
 }
 
 impl Keyring {
-    /// The newest key that is active at `now`; the first is active from the start.
+    /// The data key that seals at `now`.
     pub(super) fn active(&self, now: DateTime<Utc>) -> (u32, &DataKey) {
-        let active = self.data.iter().rev().find(|(_, (from, _))| *from <= now);
-        let (version, (_, key)) =
-            active.or_else(|| self.data.iter().next()).expect("a keyring has a data key");
-        (*version, key)
+        active(&self.data, now)
     }
 
     pub(super) fn data(&self, version: u32) -> Option<&DataKey> {
         self.data.get(&version).map(|(_, key)| key)
     }
 
-    pub(super) fn index(&self) -> &hmac::Key {
-        &self.index
+    /// The key that makes blind indexes at `at`.
+    pub(super) fn index(&self, at: DateTime<Utc>) -> &hmac::Key {
+        active(&self.index, at).1
+    }
+
+    /// Every key under which a blind index may lie, the newest first.
+    pub(super) fn indexes(&self) -> impl Iterator<Item = &hmac::Key> {
+        self.index.values().rev().map(|(_, key)| key)
     }
 }
 
@@ -98,13 +112,45 @@ pub(super) async fn load_or_create(db: &Db, env: &Env, master: &MasterKeys) -> R
 /// Adds a data key, active after [`NOTICE`]; returns its version.
 pub(super) async fn rotate(db: &Db, env: &Env, master: &MasterKeys) -> Result<u32, Error> {
     db.in_tx("vault.rotate", |tx| async move {
-        let rows = Entity::find().filter(Column::Purpose.eq(DATA)).all(tx.conn()).await?;
-        let version = rows.iter().map(|row| row.version).max().unwrap_or(0) + 1;
-        let row = fresh(env, master, DATA, version, env.now() + NOTICE)?;
-        Entity::insert(row).exec_without_returning(tx.conn()).await?;
-        tx.commit(version.unsigned_abs()).await
+        let version = add(&tx, env, master, DATA).await?;
+        tx.commit(version).await
     })
     .await
+}
+
+/// Adds an index key, active after [`NOTICE`], unless two are in use already; returns its version.
+pub(super) async fn rotate_index(db: &Db, env: &Env, master: &MasterKeys) -> Result<Option<u32>, Error> {
+    db.in_tx("vault.rotate_index", |tx| async move {
+        let is_alone = hold_index_keys(tx.conn()).await?.len() == 1;
+        let version = if is_alone { Some(add(&tx, env, master, INDEX).await?) } else { None };
+        tx.commit(version).await
+    })
+    .await
+}
+
+async fn add(tx: &Tx, env: &Env, master: &MasterKeys, purpose: &str) -> Result<u32, Error> {
+    let rows = Entity::find().filter(Column::Purpose.eq(purpose)).all(tx.conn()).await?;
+    let version = rows.iter().map(|row| row.version).max().unwrap_or(0) + 1;
+    let row = fresh(env, master, purpose, version, env.now() + NOTICE)?;
+    Entity::insert(row).exec_without_returning(tx.conn()).await?;
+    Ok(version.unsigned_abs())
+}
+
+/// The index keys, the oldest first; they stay as they are until the transaction ends.
+pub(super) async fn hold_index_keys(tx: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
+    let keys = Entity::find().filter(Column::Purpose.eq(INDEX)).order_by_asc(Column::Version);
+    keys.lock_exclusive().all(tx).await
+}
+
+/// The index key that is, or will be, the active one.
+pub(super) async fn newest_index_key(conn: &impl ConnectionTrait) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::Purpose.eq(INDEX)).order_by_desc(Column::Version).one(conn).await
+}
+
+/// Takes away every index key before `version`.
+pub(super) async fn forget_index_keys(tx: &impl ConnectionTrait, version: i32) -> Result<(), DbErr> {
+    let old = Entity::delete_many().filter(Column::Purpose.eq(INDEX)).filter(Column::Version.lt(version));
+    old.exec(tx).await.map(|_| ())
 }
 
 /// Wraps every key with the newest master key; returns how many changed.
@@ -131,19 +177,20 @@ pub(super) async fn rewrap(db: &Db, env: &Env, master: &MasterKeys) -> Result<us
 
 fn from_rows(rows: &[Model], master: &MasterKeys) -> Result<Keyring, Error> {
     let mut data = BTreeMap::new();
-    let mut index = None;
+    let mut index = BTreeMap::new();
     for row in rows {
         let key = unwrap(row, master)?;
+        let version = row.version.unsigned_abs();
         if row.purpose == DATA {
-            data.insert(row.version.unsigned_abs(), (row.active_from, key));
+            data.insert(version, (row.active_from, key));
         } else {
-            index = Some(hmac::Key::new(hmac::HMAC_SHA256, &key[..]));
+            index.insert(version, (row.active_from, hmac::Key::new(hmac::HMAC_SHA256, &key[..])));
         }
     }
-    match index {
-        Some(index) if !data.is_empty() => Ok(Keyring { data, index }),
-        _ => Err(VaultError::UnknownKey(1).into()),
+    if data.is_empty() || index.is_empty() {
+        return Err(VaultError::UnknownKey(1).into());
     }
+    Ok(Keyring { data, index })
 }
 
 fn fresh(

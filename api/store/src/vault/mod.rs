@@ -6,8 +6,8 @@
 //! * Its header names the key version, so data keys rotate while old rows stay readable, and
 //!   [`reencrypt`] carries old rows over. Master keys rotate by wrapping the few data keys again.
 //! * Equality look-ups go through a blind index: HMAC-SHA-256 of the normalised value, keyed and
-//!   separate per column. Its key is wrapped like the others; it does not rotate with data keys,
-//!   because every index would have to change in the same instant.
+//!   separate per column. Its key is wrapped like the others and changes only when it has leaked:
+//!   then readers look under both keys until [`reindex`] has carried every row over.
 //!
 //! Invariant: plain personal data never reaches a column, a log line or an error text.
 
@@ -15,15 +15,20 @@ mod cipher;
 pub mod keyring;
 mod master;
 mod reencrypt;
+mod reindex;
+mod unsealed;
 
 pub use cipher::{Aes256GcmSiv, CipherFault, CipherProvider, DataKey};
 pub use master::{MasterKeys, MasterKeysError};
 pub use reencrypt::{Report, SEALED, reencrypt, verify};
+pub use reindex::{INDEXED, Reindexed, check_indexes, hold_index_keys, reindex};
+pub use unsealed::seal_some;
 
 use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -121,6 +126,15 @@ impl Vault {
         Ok(version)
     }
 
+    /// Makes a new index key, when the one in use has leaked. It becomes active after
+    /// [`keyring::NOTICE`]; then [`reindex`] carries every row over and the old key goes. `None` while
+    /// a change is under way already.
+    pub async fn rotate_index(&self, db: &Db, env: &Env) -> Result<Option<u32>, Error> {
+        let version = keyring::rotate_index(db, env, &self.master).await?;
+        self.reload(db).await?;
+        Ok(version)
+    }
+
     /// Wraps every data key with the newest master key; afterwards older ones can leave the
     /// configuration. Returns how many were wrapped anew.
     pub async fn rewrap(&self, db: &Db, env: &Env) -> Result<usize, Error> {
@@ -172,15 +186,15 @@ impl Vault {
         sealed.map(|sealed| self.open(place, sealed)).transpose()
     }
 
-    /// The blind index of a normalised value; `domain` names what is indexed, as `resident.phone`,
-    /// so that equal values of two columns do not look equal.
-    pub fn index(&self, domain: &str, value: &str) -> Vec<u8> {
-        let keys = self.keys.load();
-        let mut mac = hmac::Context::with_key(keys.index());
-        mac.update(domain.as_bytes());
-        mac.update(&[0]);
-        mac.update(value.as_bytes());
-        mac.sign().as_ref().to_vec()
+    /// The blind index of a normalised value, to be written at `at`; `domain` names what is indexed,
+    /// as `resident.phone`, so that equal values of two columns do not look equal.
+    pub fn index(&self, at: DateTime<Utc>, domain: &str, value: &str) -> Vec<u8> {
+        index_under(self.keys.load().index(at), domain, value)
+    }
+
+    /// Every blind index under which a value may lie: two while the key changes.
+    pub fn indexes(&self, domain: &str, value: &str) -> Vec<Vec<u8>> {
+        self.keys.load().indexes().map(|key| index_under(key, domain, value)).collect()
     }
 
     /// Whether a row should be sealed anew: it was sealed under a key that is no longer active.
@@ -190,6 +204,14 @@ impl Vault {
         !sealed.starts_with(&[FORMAT, self.ciphers[0].id()])
             || sealed.get(2..HEADER) != Some(&active.to_be_bytes()[..])
     }
+}
+
+fn index_under(key: &hmac::Key, domain: &str, value: &str) -> Vec<u8> {
+    let mut mac = hmac::Context::with_key(key);
+    mac.update(domain.as_bytes());
+    mac.update(&[0]);
+    mac.update(value.as_bytes());
+    mac.sign().as_ref().to_vec()
 }
 
 impl fmt::Debug for Vault {

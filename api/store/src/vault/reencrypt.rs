@@ -17,17 +17,19 @@ pub const SEALED: &[(&str, &str)] = &[
     ("booking", "purpose_sealed"),
     ("booking", "companions_sealed"),
     ("booking", "reason_sealed"),
+    ("facility_report", "text_sealed"),
+    ("facility_report", "answer_sealed"),
 ];
 
 /// Rows read at once.
 const BATCH: u32 = 500;
 
-/// What a walk over the sealed columns found.
+/// What a walk over sealed or indexed columns found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Values looked at.
     pub values: u64,
-    /// Values sealed under a key that is no longer active; [`reencrypt`] has sealed them anew.
+    /// Values sealed or indexed under another key than the active one; carried over, if that was asked for.
     pub stale: u64,
     /// Values that do not open in their place.
     pub broken: u64,

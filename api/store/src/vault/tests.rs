@@ -91,8 +91,8 @@ async fn a_new_data_key_becomes_active_later_and_old_values_stay_readable() {
     other.reload(db).await.unwrap();
     assert_eq!(*other.open(place(1), &new).unwrap(), "new");
     assert_eq!(
-        vault.index("resident.phone", "x"),
-        other.index("resident.phone", "x"),
+        vault.index(env.now(), "resident.phone", "x"),
+        other.index(env.now(), "resident.phone", "x"),
         "indexes survive rotation"
     );
 }
@@ -115,11 +115,11 @@ async fn a_master_key_can_be_replaced() {
 async fn the_blind_index_is_equal_for_equals_and_separate_per_column() {
     let Fixture { db, env, .. } = &fixture().await;
     let vault = Vault::load(db, env, master(&[(1, 1)])).await.unwrap();
-    let phone = vault.index("resident.phone", "13812345678");
+    let phone = vault.index(env.now(), "resident.phone", "13812345678");
     assert_eq!(phone.len(), 32);
-    assert_eq!(phone, vault.index("resident.phone", "13812345678"));
-    assert_ne!(phone, vault.index("staff.phone", "13812345678"));
-    assert_ne!(phone, vault.index("resident.phone", "13812345679"));
+    assert_eq!(phone, vault.index(env.now(), "resident.phone", "13812345678"));
+    assert_ne!(phone, vault.index(env.now(), "staff.phone", "13812345678"));
+    assert_ne!(phone, vault.index(env.now(), "resident.phone", "13812345679"));
 }
 
 #[tokio::test]
@@ -142,4 +142,72 @@ async fn reencryption_carries_old_rows_over_and_reports_broken_ones() {
     assert_eq!(verify(db, env, &vault).await.unwrap(), expected);
     assert_eq!(reencrypt(db, env, &vault).await.unwrap(), expected);
     assert_eq!(verify(db, env, &vault).await.unwrap(), Report { values: 3, stale: 0, broken: 1 });
+}
+
+#[tokio::test]
+async fn an_index_key_is_announced_before_it_is_used_and_gone_when_nothing_lies_under_it() {
+    let Fixture { db, env, clock, .. } = &fixture().await;
+    let vault = Vault::load(db, env, master(&[(1, 1)])).await.unwrap();
+    let index = || vault.index(env.now(), "resident.phone", "13812345678");
+    let (old, then) = (index(), env.now());
+    let row = Uuid::from_u128(1);
+    let sealed = vault.seal(env, place(1), "13812345678").unwrap();
+    let values = [row.into(), sealed.into(), old.clone().into(), env.now().into()];
+    let sql = "INSERT INTO resident (id, phone_sealed, phone_index, assurance, version, created_at, updated_at) \
+               VALUES ($1, $2, $3, 'none', 1, $4, $4)";
+    db.any_write().execute_raw(Statement::from_sql_and_values(db.backend(), sql, values)).await.unwrap();
+    let nothing = Report { values: 1, stale: 0, broken: 0 };
+    assert_eq!(reindex(db, env, &vault, |_| {}).await.unwrap(), Reindexed::Done(nothing), "with one key");
+
+    assert_eq!(vault.rotate_index(db, env).await.unwrap(), Some(2));
+    assert_eq!(vault.rotate_index(db, env).await.unwrap(), None, "one change at a time");
+    assert_eq!((index(), vault.indexes("resident.phone", "13812345678").len()), (old.clone(), 2));
+    let early = reindex(db, env, &vault, |_| {}).await.unwrap();
+    assert_eq!(early, Reindexed::TooEarly(Duration::minutes(11)));
+    clock.advance(Duration::minutes(11));
+    let new = index();
+    assert_eq!(vault.indexes("resident.phone", "13812345678"), [new.clone(), old.clone()]);
+    assert_eq!(vault.index(then, "resident.phone", "13812345678"), old, "what was made then");
+
+    let one = Report { values: 1, stale: 1, broken: 0 };
+    assert_eq!(check_indexes(db, env, &vault).await.unwrap(), one);
+    assert_eq!(reindex(db, env, &vault, |_| {}).await.unwrap(), Reindexed::Done(one));
+    assert_eq!(vault.indexes("resident.phone", "13812345678"), [new]);
+    assert_eq!(check_indexes(db, env, &vault).await.unwrap(), nothing);
+}
+
+#[tokio::test]
+async fn an_index_key_stays_while_a_value_cannot_be_carried_over() {
+    let Fixture { db, env, clock, .. } = &fixture().await;
+    let vault = Vault::load(db, env, master(&[(1, 1)])).await.unwrap();
+    // Sealed for another row.
+    let values =
+        [Uuid::from_u128(1).into(), vault.seal(env, place(2), "1").unwrap().into(), env.now().into()];
+    let sql = "INSERT INTO resident (id, phone_sealed, assurance, version, created_at, updated_at) \
+               VALUES ($1, $2, 'none', 1, $3, $3)";
+    db.any_write().execute_raw(Statement::from_sql_and_values(db.backend(), sql, values)).await.unwrap();
+    vault.rotate_index(db, env).await.unwrap();
+    clock.advance(Duration::minutes(11));
+    let broken = Reindexed::Broken(Report { values: 1, stale: 0, broken: 1 });
+    assert_eq!(reindex(db, env, &vault, |_| {}).await.unwrap(), broken);
+    assert_eq!(vault.indexes("resident.phone", "1").len(), 2);
+}
+
+#[tokio::test]
+async fn every_sealed_or_indexed_column_of_the_schema_is_in_its_table() {
+    let Fixture { db, .. } = &fixture().await;
+    let columns = crate::storage::schema::columns(db.read()).await.unwrap();
+    let named = |end: &str| -> Vec<_> {
+        let columns = columns.iter().filter(|column| column.name.ends_with(end));
+        columns.map(|column| (column.table.as_str(), column.name.as_str())).collect()
+    };
+    let mut sealed = SEALED.to_vec();
+    sealed.sort_unstable();
+    assert_eq!(named("_sealed"), sealed);
+    let mut indexed: Vec<_> = INDEXED.iter().map(|column| (column.table, column.index)).collect();
+    assert!(INDEXED.iter().all(|column| SEALED.contains(&(column.table, column.sealed))));
+    // Codes of invitations are nowhere else, so they cannot be made anew; they end with their key.
+    indexed.push(("family_link", "code_index"));
+    indexed.sort_unstable();
+    assert_eq!(named("_index"), indexed);
 }

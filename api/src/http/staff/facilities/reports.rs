@@ -106,10 +106,11 @@ impl Reports {
             cursor.0.as_deref().map(|cursor| paging::open::<ReportId>(&app, &shape, cursor)).transpose()?;
         let limit = limit.0.unwrap_or(DEFAULT_LIMIT);
         let (read, more) = (app.db.read(), u64::from(limit) + 1);
-        let rows = report::queue(read, &staff.scope, facility.map(Into::into), state, after, more).await?;
-        let (rows, next) = paging::cut(rows, limit, |row| ReportId(row.id));
+        let facility = facility.map(Into::into);
+        let found = report::queue(read, &app.vault, &staff.scope, facility, state, after, more).await?;
+        let (found, next) = paging::cut(found, limit, |report| ReportId(report.row.id));
         Ok(Json(ReportPage {
-            items: rows.into_iter().map(StaffReport::from).collect(),
+            items: found.into_iter().map(StaffReport::from).collect(),
             next_cursor: next.map(|id| paging::seal(&app, &shape, id)),
         }))
     }
@@ -129,24 +130,25 @@ impl Reports {
     ) -> Result<Moved, Problem> {
         let ReportMove { state: Word(state), answer } = body.0;
         let (id, version) = (report_id.0.into(), if_match.0.0);
-        let row =
+        let report =
             reports::advance(&app, staff.id, &staff.scope, id, version, state, answer.as_deref()).await?;
-        let version = etag(row.version);
-        Ok(Moved::Moved(Json(StaffReport::from(row)), version))
+        let version = etag(report.row.version);
+        Ok(Moved::Moved(Json(StaffReport::from(report)), version))
     }
 }
 
-impl From<report::Model> for StaffReport {
-    fn from(row: report::Model) -> Self {
-        let state = row.state();
+impl From<report::Report> for StaffReport {
+    fn from(report: report::Report) -> Self {
+        let state = report.state();
+        let report::Report { row, text, answer } = report;
         Self {
             kind: Word(report_kind(&row)),
             id: row.id.to_string(),
             facility_id: row.facility_id.to_string(),
-            text: row.text,
+            text,
             state: Word(state),
             next_states: state.next().iter().copied().map(Word).collect(),
-            answer: row.answer,
+            answer,
             version: row.version,
             created_at: time::local(row.created_at),
             updated_at: time::local(row.updated_at),

@@ -47,8 +47,8 @@ impl Reports {
     ) -> Result<Submitted, Problem> {
         let draft = ReportDraft { kind: body.0.kind.0, text: body.0.text };
         let resident = resident.0.map(|resident| resident.id);
-        let row = reports::submit(&app, resident, facility_id.0.into(), draft).await?;
-        Ok(Submitted::Created(Json(Report::from(&row))))
+        let report = reports::submit(&app, resident, facility_id.0.into(), draft).await?;
+        Ok(Submitted::Created(Json(Report::from(report))))
     }
 
     /// Reads the answer to a report
@@ -67,7 +67,7 @@ impl Reports {
         report_id: Path<Uuid>,
     ) -> Result<Json<Report>, Problem> {
         let resident = resident.0.map(|resident| resident.id);
-        let row = reports::own(&app, resident, facility_id.0.into(), report_id.0.into()).await?;
-        Ok(Json(Report::from(&row)))
+        let report = reports::own(&app, resident, facility_id.0.into(), report_id.0.into()).await?;
+        Ok(Json(Report::from(report)))
     }
 }

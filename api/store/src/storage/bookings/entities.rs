@@ -29,7 +29,7 @@ pub mod booking {
         pub party_size: i32,
         /// What for, sealed.
         pub purpose_sealed: Option<Vec<u8>>,
-        /// What for, as it lay open before such texts were sealed; until `bookings.seal` has come by.
+        /// What for, as it lay open before such texts were sealed; until `vault.seal` has come by.
         pub purpose_open: Option<String>,
         /// The names of those who come along, a JSON list, sealed.
         pub companions_sealed: Option<Vec<u8>>,

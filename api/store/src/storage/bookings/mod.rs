@@ -10,7 +10,6 @@ pub mod presence;
 mod row;
 pub mod series;
 pub mod slots;
-pub mod unsealed;
 
 use std::collections::HashMap;
 

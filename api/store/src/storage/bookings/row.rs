@@ -168,7 +168,7 @@ fn state(row: &booking::Model, reason: Option<String>) -> Option<State> {
     })
 }
 
-pub(super) fn seal(
+fn seal(
     desk: Desk<'_>,
     column: &'static str,
     booking: BookingId,

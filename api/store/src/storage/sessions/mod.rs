@@ -140,7 +140,7 @@ pub async fn renew(
     let Some(Live { owner, .. }) = live(tx, now, id).await? else {
         return Ok(Renewal::Refused);
     };
-    let refresh = successor(vault, presented);
+    let refresh = successor(vault, now, presented);
     let first_use = Entity::update_many()
         .col_expr(Column::UsedAt, Expr::value(now))
         .filter(Column::Digest.eq(token.digest.clone()))
@@ -160,6 +160,8 @@ pub async fn renew(
         revoke(tx, env, id, "refresh_reused").await?;
         return Ok(Renewal::Reused(id));
     }
+    // The key of then: it may be changing.
+    let refresh = successor(vault, used_at.unwrap_or(now), presented);
     let next = Entity::find_by_id(digest_of(&refresh)).one(tx).await?;
     Ok(match next {
         Some(next) if next.used_at.is_none() => Renewal::Renewed(Opened { id, owner, refresh }),
@@ -309,8 +311,8 @@ fn digest_of(token: &str) -> Vec<u8> {
     digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }
 
-fn successor(vault: &Vault, token: &str) -> Zeroizing<String> {
-    Zeroizing::new(URL_SAFE_NO_PAD.encode(vault.index("refresh_token.successor", token)))
+fn successor(vault: &Vault, used_at: DateTime<Utc>, token: &str) -> Zeroizing<String> {
+    Zeroizing::new(URL_SAFE_NO_PAD.encode(vault.index(used_at, "refresh_token.successor", token)))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Each part is between 0 and 1 and is weighed by one table, so the order can
 //! be explained to the person who sees it.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use linli_domain::geo::{EARTH_RADIUS_M, WalkProfile};
 
@@ -104,8 +104,8 @@ fn find(
     };
     let sieve = Sieve::new(snapshot, ask, openings, radius_m);
     let mut sieve = match nearest_first(snapshot, ask, hits, sieve, losing) {
-        Ok(found) => return found,
-        Err(sieve) => sieve.again(),
+        ControlFlow::Break(found) => return found,
+        ControlFlow::Continue(sieve) => sieve.again(),
     };
     match (ask.origin.map(on_sphere), radius_m) {
         (Some(origin), Some(radius_m)) if hits.len() > MANY => {
@@ -135,10 +135,10 @@ fn nearest_first<'a, L: Fn(&Facts, u32) -> u32>(
     hits: &[TextHit],
     mut sieve: Sieve<'a>,
     losing: impl Fn(TextHit) -> L,
-) -> Result<Found, Sieve<'a>> {
-    let Some(origin) = ask.origin.map(on_sphere) else { return Err(sieve) };
+) -> ControlFlow<Found, Sieve<'a>> {
+    let Some(origin) = ask.origin.map(on_sphere) else { return ControlFlow::Continue(sieve) };
     if hits.len() <= MANY || ask.facets || ask.sort != Sort::Relevance {
-        return Err(sieve);
+        return ControlFlow::Continue(sieve);
     }
     // The few that are called just so may be anywhere; without them the best relevance bounds the rest.
     let mut best = 0.0_f32;
@@ -155,7 +155,7 @@ fn nearest_first<'a, L: Fn(&Facts, u32) -> u32>(
         let distance_cm = centimetres(metres_of_chord_2(chord_2));
         // What has no place on the map comes after everything that has one.
         if sieve.is_out_of_reach(distance_cm, loss(best, distance_cm, Some(true), ask.profile, ask.weights)) {
-            return Ok(sieve.finish());
+            return ControlFlow::Break(sieve.finish());
         }
         let Ok(at) = hits.binary_search_by_key(&leaf.data, |hit| hit.slot) else { continue };
         let Some(facts) = snapshot.facts(leaf.data) else { continue };
@@ -164,7 +164,7 @@ fn nearest_first<'a, L: Fn(&Facts, u32) -> u32>(
             sieve.offer_at(leaf.data, facts, distance_cm, hit.thousandths(), losing(hit));
         }
     }
-    Err(sieve)
+    ControlFlow::Continue(sieve)
 }
 
 /// The parts of a score, weighed.

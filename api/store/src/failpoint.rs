@@ -75,7 +75,11 @@ mod points {
                     process::abort();
                 }
             }
-            Some(Action::Sleep(time)) => tokio::time::sleep(*time).await,
+            Some(Action::Sleep(time)) => {
+                // A test may wait for it.
+                tracing::warn!("waiting at the fail point {name}");
+                tokio::time::sleep(*time).await;
+            }
             Some(Action::On) | None => {}
         }
     }

@@ -27,21 +27,25 @@ use crate::{
     rig::{Rig, Server, both, patient, send},
 };
 
-/// Asks as a client does that hangs up after a while, whatever the answer.
-async fn asks_and_hangs_up(server: &ServerProcess, token: &str, key: &str, body: &Value, after_ms: u64) {
+/// Asks as a client does that hangs up when the server waits at this fail point.
+async fn asks_and_hangs_up(server: &ServerProcess, token: &str, body: &Value, at: &str) {
     let body = body.to_string();
     let head = format!(
-        "POST /v1/bookings HTTP/1.1\r\nHost: linli\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: {key}\r\n\
+        "POST /v1/bookings HTTP/1.1\r\nHost: linli\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: key\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     let mut client = TcpStream::connect(server.address).await.unwrap();
     client.write_all((head + &body).as_bytes()).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(after_ms)).await;
+    let until = Instant::now() + Duration::from_secs(20);
+    while !server.log().contains(&format!("waiting at the fail point {at}")) {
+        assert!(Instant::now() < until, "{at} is not reached: {}", server.log());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Half way to SQL, and half way through it.
-const SLOW: &str = "claim.reserved=sleep(1500);claim.before_commit=sleep(1500)";
+const SLOW: &str = "claim.reserved=sleep(1000);claim.before_commit=sleep(1000)";
 
 async fn is_finished_only_if_sql_was_asked(rig: &Rig, gate: &str) {
     let room = room(rig, &[("09:00", "10:00"), ("10:00", "11:00")]).await;
@@ -50,21 +54,19 @@ async fn is_finished_only_if_sql_was_asked(rig: &Rig, gate: &str) {
     let free = async |slot: usize| slots(rig, &room).await[slot]["free"] == 1;
     let (early, late) = (rig.resident_token().await, rig.resident_token().await);
     let (first, second) = (wish(&room, &[&ids[0]]), wish(&room, &[&ids[1]]));
-    tokio::join!(
-        asks_and_hangs_up(&slow, &early, "early", &first, 500),
-        asks_and_hangs_up(&slow, &late, "late", &second, 2_200),
-    );
+    asks_and_hangs_up(&slow, &early, &first, "claim.reserved").await;
+    asks_and_hangs_up(&slow, &late, &second, "claim.before_commit").await;
     let until = Instant::now() + Duration::from_secs(10);
     while free(1).await {
         assert!(Instant::now() < until, "{gate}: what SQL was asked for is not finished");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let again = send(book(rig, &late, "late", &second)).await;
+    let again = send(book(rig, &late, "key", &second)).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"), "{gate}: {}", again.text);
     // The other had as much time, and nobody waited for it.
     assert!(free(0).await, "{gate}: what nobody waits for is claimed");
     let theirs = booked_soon(rig, &rig.resident_token().await, "theirs", &first).await;
-    send(book(rig, &early, "early", &first)).await.is_problem(409, "slot_taken");
+    send(book(rig, &early, "key", &first)).await.is_problem(409, "slot_taken");
     assert_eq!(theirs["state"], "confirmed");
 }
 

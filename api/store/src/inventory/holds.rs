@@ -1,6 +1,6 @@
 //! What the gate holds for a claim that is under way.
 
-use std::sync::Arc;
+use std::{mem::ManuallyDrop, sync::Arc};
 
 use linli_domain::inventory::{KeyDigest, Need, Tag};
 use tokio::runtime::Handle;
@@ -99,10 +99,33 @@ impl Drop for Holds {
             held,
             asked_sql: self.asked_sql.take(),
         };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(rest.find_out())),
-            // Without a runtime nobody can tell the gate: the expiry does.
-            Err(_) => std::mem::forget(rest),
+        // Without a runtime, or with one that ends, nobody can tell the gate: the expiry does. What such a
+        // runtime drops unasked must not come here again.
+        let rest = ManuallyDrop::new(rest);
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { ManuallyDrop::into_inner(rest).find_out().await });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use linli_domain::ids::StockId;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::inventory::gate::OpenGate;
+
+    #[test]
+    fn holds_that_outlive_their_runtime_end_quietly() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let _entered = handle.enter();
+        let gate: Arc<dyn Gate> = Arc::new(OpenGate);
+        let mut holds = Holds::new(&gate, KeyDigest([1; 16]));
+        let need = Need { stock: StockId::from(Uuid::from_u128(1)), units: 1 };
+        holds.add(&Tag::from("day".to_owned()), &[need]);
+        drop(holds);
     }
 }

@@ -52,6 +52,14 @@ impl Bench {
         Self::behind(db, [redis.url()]).await
     }
 
+    /// The same, whose gate keeps a hold longer than any statement waits.
+    async fn holding(db: &Db, redis: &PrivateRedis) -> Self {
+        let options = RedisGateOptions::new([redis.url()]);
+        let bench = Self::new(db, Arc::new(RedisGate::new(options).unwrap()));
+        bench.inventory.keep_epoch(db, &bench.env).await.unwrap();
+        bench
+    }
+
     async fn behind(db: &Db, urls: impl IntoIterator<Item = String>) -> Self {
         let mut options = RedisGateOptions::new(urls);
         options.hold = Duration::from_secs(2);

@@ -190,7 +190,7 @@ on_both!(a_replay_leaves_the_gate_with_whose_unit_it_is, async |db: &Db| {
 async fn a_retry_that_is_told_its_first_try_is_at_work_leaves_it_its_hold() {
     let fresh = linli_store::testing::database::Fresh::postgres().await;
     let (db, redis) = (&fresh.connect().await, PrivateRedis::spawn());
-    let (one, other) = (Bench::redis(db, &redis).await, Bench::redis(db, &redis).await);
+    let (one, other) = (Bench::holding(db, &redis).await, Bench::holding(db, &redis).await);
     let slot = one.stocks("day", &[1]).await[0];
     let (works, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (at_work, go_on) = (Arc::clone(&works), Arc::clone(&goes_on));

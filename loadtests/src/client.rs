@@ -279,6 +279,8 @@ impl Office {
         date: &str,
         client: impl Fn(&str) -> Option<u32>,
     ) -> Result<AtRest, Failure> {
+        // What one server did shows in the lists of another within a second.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         let mut rest = AtRest::default();
         for room in rooms {
             rest.free.extend(self.slots(room, date).await?.into_iter().map(|slot| (slot.id, slot.free)));

@@ -81,6 +81,9 @@ pub struct RedisGate {
     strays: Mutex<HashMap<(Tag, KeyDigest), Instant>>,
 }
 
+/// A request whose reservation got no answer asks once more: what it holds is left to it until then.
+const ASKED_AGAIN: Duration = Duration::from_millis(600);
+
 /// The most strays that are remembered.
 const MOST_STRAYS: usize = 10_000;
 
@@ -212,7 +215,10 @@ impl RedisGate {
     }
 
     async fn void_strays(&self) {
-        let strays = std::mem::take(&mut *self.strays());
+        let (young, strays): (HashMap<_, _>, HashMap<_, _>) = std::mem::take(&mut *self.strays())
+            .into_iter()
+            .partition(|(_, since)| since.elapsed() < ASKED_AGAIN);
+        self.strays().extend(young);
         for ((tag, digest), since) in strays {
             if since.elapsed() < self.options.hold {
                 self.settle(&tag, digest, Outcome::Void, &[]).await;

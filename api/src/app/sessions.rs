@@ -142,6 +142,8 @@ impl Cache {
 pub async fn follow(app: App, stop: CancellationToken) {
     let mut since = app.env.now();
     let mut failing = false;
+    // Also where nothing is to be believed, it must not read without a pause.
+    let pause = (app.sessions.believed / 3).max(Duration::from_millis(50));
     loop {
         let (began, now) = (Instant::now(), app.env.now());
         match sessions::any_ended_since(app.db.read(), since - OVERLAP).await {
@@ -163,7 +165,7 @@ pub async fn follow(app: App, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(app.sessions.believed / 3) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -68,6 +68,7 @@ pub struct Database {
 #[expect(missing_docs, reason = "each key is documented once, in default.toml")]
 pub struct Redis {
     pub url: String,
+    pub timeout_ms: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

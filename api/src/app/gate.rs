@@ -30,8 +30,10 @@ pub fn inventory(config: &Config) -> Result<Inventory, StartError> {
         GateKind::Open => Arc::new(OpenGate),
         GateKind::Redis => {
             let urls = config.redis.url.split(',').map(|url| url.trim().to_owned());
-            let gate = RedisGate::new(RedisGateOptions::new(urls));
-            Arc::new(gate.map_err(|error| {
+            let mut options = RedisGateOptions::new(urls);
+            options.timeout = Duration::from_millis(config.redis.timeout_ms);
+            options.background_timeout = options.timeout * 10;
+            Arc::new(RedisGate::new(options).map_err(|error| {
                 StartError::Other(format!("redis.url cannot be used: {:?}", error.kind()))
             })?)
         }

@@ -167,6 +167,11 @@ impl PrivateCluster {
         self.0.iter().map(PrivateRedis::url).collect()
     }
 
+    /// Addresses of its nodes where a connection is first served after `delay`.
+    pub(crate) fn slow_urls(&self, delay: Duration) -> Vec<String> {
+        self.0.iter().map(|node| Switch::slowly_to(node, delay).url()).collect()
+    }
+
     /// How many keys each node holds.
     pub(crate) fn keys(&self) -> Vec<u32> {
         let count = |node: &PrivateRedis| node.ask("DBSIZE")?.strip_prefix(':')?.parse().ok();
@@ -184,12 +189,17 @@ pub(crate) struct Switch {
 impl Switch {
     /// An address for `redis`.
     pub(crate) fn leading_to(redis: &PrivateRedis) -> Self {
+        Self::slowly_to(redis, Duration::ZERO)
+    }
+
+    fn slowly_to(redis: &PrivateRedis, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (target, open) = (Arc::new(AtomicU16::new(redis.port)), Arc::<Mutex<Vec<_>>>::default());
         let (leads_to, opened) = (Arc::clone(&target), Arc::clone(&open));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                thread::sleep(delay);
                 // Who is refused there is cut off here.
                 let Ok(server) = TcpStream::connect(("127.0.0.1", leads_to.load(Ordering::SeqCst))) else {
                     continue;

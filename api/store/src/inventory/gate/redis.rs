@@ -11,7 +11,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
     time::{Duration, Instant},
@@ -39,6 +39,8 @@ use super::{
 
 /// How long a loaded tag is believed before it is loaded again.
 const KEEP: Duration = Duration::from_mins(15);
+/// How long the nodes of a cluster have to make themselves known. No request waits for that.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A tag is not marked cold again sooner than this after its load.
 const FORGET_EVERY: Duration = Duration::from_millis(100);
 
@@ -89,7 +91,25 @@ const MOST_STRAYS: usize = 10_000;
 
 enum Link {
     Single { manager: Box<ConnectionManager>, node: String },
-    Cluster { client: Box<ClusterClient>, connection: OnceCell<ClusterConnection> },
+    Cluster(Box<ClusterLink>),
+}
+
+struct ClusterLink {
+    client: ClusterClient,
+    connection: Arc<OnceCell<ClusterConnection>>,
+}
+
+impl ClusterLink {
+    /// The connection, made once. A caller that cannot wait for it leaves it to those who come later: given
+    /// up with each of them, it would never be there where it takes longer than a call may.
+    async fn connection(&self) -> RedisResult<ClusterConnection> {
+        if let Some(connection) = self.connection.get() {
+            return Ok(connection.clone());
+        }
+        let (client, cell) = (self.client.clone(), Arc::clone(&self.connection));
+        let made = async move { cell.get_or_try_init(|| client.get_async_connection()).await.cloned() };
+        tokio::spawn(made).await.map_err(std::io::Error::other)?
+    }
 }
 
 struct Scripts {
@@ -121,11 +141,11 @@ impl RedisGate {
             }
             urls => {
                 let client = ClusterClient::builder(urls.iter().map(String::as_str))
-                    .connection_timeout(options.background_timeout)
+                    .connection_timeout(CONNECT_WITHIN)
                     .response_timeout(options.background_timeout)
                     .retries(2)
                     .build()?;
-                Link::Cluster { client: Box::new(client), connection: OnceCell::new() }
+                Link::Cluster(Box::new(ClusterLink { client, connection: Arc::default() }))
             }
         };
         let scripts = Scripts {
@@ -167,10 +187,7 @@ impl RedisGate {
         self.guarded(call, timeout, async {
             match &self.link {
                 Link::Single { manager, .. } => invocation.invoke_async(&mut (**manager).clone()).await,
-                Link::Cluster { client, connection } => {
-                    let connection = connection.get_or_try_init(|| client.get_async_connection()).await?;
-                    invocation.invoke_async(&mut connection.clone()).await
-                }
+                Link::Cluster(link) => invocation.invoke_async(&mut link.connection().await?).await,
             }
         })
         .await
@@ -326,10 +343,7 @@ impl Gate for RedisGate {
             .guarded("dump", self.options.background_timeout, async {
                 match &self.link {
                     Link::Single { manager, .. } => command.query_async(&mut (**manager).clone()).await,
-                    Link::Cluster { client, connection } => {
-                        let connection = connection.get_or_try_init(|| client.get_async_connection()).await?;
-                        command.query_async(&mut connection.clone()).await
-                    }
+                    Link::Cluster(link) => command.query_async(&mut link.connection().await?).await,
                 }
             })
             .await?;
@@ -350,10 +364,7 @@ impl Gate for RedisGate {
                         let info: String = command.query_async(&mut (**manager).clone()).await?;
                         Ok(vec![(node.clone(), info)])
                     }
-                    Link::Cluster { client, connection } => {
-                        let connection = connection.get_or_try_init(|| client.get_async_connection()).await?;
-                        command.query_async(&mut connection.clone()).await
-                    }
+                    Link::Cluster(link) => command.query_async(&mut link.connection().await?).await,
                 }
             })
             .await?;

@@ -8,9 +8,22 @@ use super::{
     *,
 };
 
+#[tokio::test]
+async fn a_cluster_slower_to_reach_than_a_call_may_take_is_reached_all_the_same() {
+    let cluster = PrivateCluster::spawn();
+    let mut options = RedisGateOptions::new(cluster.slow_urls(Duration::from_millis(300)));
+    options.background_timeout = Duration::from_millis(100);
+    let gate = RedisGate::new(options).unwrap();
+    let until = tokio::time::Instant::now() + Duration::from_secs(20);
+    while gate.ping().await.is_err() {
+        assert!(tokio::time::Instant::now() < until, "each attempt was given up with the call that made it");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 on_both!(three_masters_are_a_gate_like_one_redis, async |db: &Db| {
     let cluster = PrivateCluster::spawn();
-    let benches = [Bench::behind(db, cluster.urls()).await, Bench::behind(db, cluster.urls()).await];
+    let benches = [Bench::cluster(db, &cluster).await, Bench::cluster(db, &cluster).await];
     one_of_two_hundred(&benches).await;
     one_key_twenty_times(&benches).await;
     assert!(cluster.keys().iter().sum::<u32>() > 0, "the gate was asked, not only the tables");
@@ -20,7 +33,7 @@ on_both!(
     a_claim_over_tags_of_several_masters_is_all_or_nothing_and_its_reply_is_replayed,
     async |db: &Db| {
         let cluster = PrivateCluster::spawn();
-        let benches = [Bench::behind(db, cluster.urls()).await, Bench::behind(db, cluster.urls()).await];
+        let benches = [Bench::cluster(db, &cluster).await, Bench::cluster(db, &cluster).await];
         let mut needs = Vec::new();
         for day in 0..12 {
             let tag = format!("day-{day}");

@@ -60,7 +60,8 @@ on_both!(a_promoted_replica_that_lost_writes_oversells_nothing_and_is_forgotten,
     let mut primary = PrivateRedis::spawn();
     let replica = PrivateRedis::replica_of(&primary);
     let address = Switch::leading_to(&primary);
-    let benches = [Bench::behind(db, [address.url()]).await, Bench::behind(db, [address.url()]).await];
+    let options = || RedisGateOptions::new([address.url()]);
+    let benches = [Bench::behind(db, options()).await, Bench::behind(db, options()).await];
     oversells_nothing_and_is_forgotten(db, benches, |step| match step {
         Redis::Remembers => {
             assert_eq!(primary.ask("WAIT 1 1500").as_deref(), Some(":1"), "it has everything so far");

@@ -1,6 +1,7 @@
 //! Operations of staff, one file per small resource, each with its permission in the signature.
 
 mod accounts;
+mod attendance;
 mod audit;
 mod auth;
 mod booking_rules;
@@ -36,6 +37,7 @@ type Booking = (
     timetables::Timetables,
     closures::Closures,
     bookings::Bookings,
+    attendance::Attendance,
     booking_series::BookingSeries,
     booking_rules::BookingRules,
 );
@@ -60,6 +62,7 @@ pub const fn api() -> Api {
             timetables::Timetables,
             closures::Closures,
             bookings::Bookings,
+            attendance::Attendance,
             booking_series::BookingSeries,
             booking_rules::BookingRules,
         ),
@@ -85,6 +88,8 @@ pub enum Tag {
     Rooms,
     /// Bookings, the requests and payments among them.
     Bookings,
+    /// Who came: checking in and out, and the day at the counter.
+    Attendance,
     /// What rooms ask of bookings: policies and quotas.
     BookingRules,
     /// The service itself.

@@ -1,5 +1,6 @@
 //! Operations of residents and the public, one file per small resource.
 
+mod attendance;
 pub(crate) mod auth;
 pub(crate) mod booking_series;
 pub(crate) mod bookings;
@@ -17,8 +18,13 @@ mod vocabulary;
 use poem_openapi::Tags;
 
 /// What a resident has booked.
-type Booked =
-    (bookings::Bookings, booking_series::BookingSeries, calendar_feed::CalendarFeed, messages::Messages);
+type Booked = (
+    bookings::Bookings,
+    attendance::Attendance,
+    booking_series::BookingSeries,
+    calendar_feed::CalendarFeed,
+    messages::Messages,
+);
 
 /// Everything under `/v1`.
 pub type Api = (
@@ -37,7 +43,13 @@ pub const fn api() -> Api {
     (
         system::System,
         discovery::Discovery,
-        (bookings::Bookings, booking_series::BookingSeries, calendar_feed::CalendarFeed, messages::Messages),
+        (
+            bookings::Bookings,
+            attendance::Attendance,
+            booking_series::BookingSeries,
+            calendar_feed::CalendarFeed,
+            messages::Messages,
+        ),
         rooms::Rooms,
         facilities::api(),
         vocabulary::Words,

@@ -345,7 +345,7 @@ impl Inventory {
                 Verdict::Granted => holds.add(tag, needs),
                 // The answer is in SQL, whatever the other tags would say.
                 Verdict::Known => return Ok(holds),
-                Verdict::Lapsed | Verdict::Cold | Verdict::Unavailable => {}
+                Verdict::Unsure | Verdict::Cold | Verdict::Unavailable => {}
                 Verdict::Refused(refused) => {
                     metrics::counter!("linli_inventory_refused_total", "by" => "gate").increment(1);
                     let refused = Arc::new(refused);

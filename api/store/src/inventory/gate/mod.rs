@@ -91,8 +91,9 @@ pub enum Verdict {
     Known,
     /// No. SQL is not asked.
     Refused(Refused),
-    /// Full, but a SQL hold has lapsed since: SQL decides.
-    Lapsed,
+    /// Full as far as it knows, but a SQL hold has lapsed since, or a claim counts as one that was made and as
+    /// one under way because its end is still to be told: SQL decides.
+    Unsure,
     /// Not loaded: unknown, never free.
     Cold,
     /// The gate did not answer.

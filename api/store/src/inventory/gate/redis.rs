@@ -410,7 +410,7 @@ fn read_verdict(reply: Value, asked_at: Instant) -> Option<(Verdict, Option<Last
     let shortage = match name.as_str() {
         "granted" => return Some((Verdict::Granted, read_last(parts, asked_at))),
         "known" => return Some((Verdict::Known, None)),
-        "lapsed" => return Some((Verdict::Lapsed, None)),
+        "unsure" => return Some((Verdict::Unsure, None)),
         "cold" => return Some((Verdict::Cold, None)),
         "sold_out" => Shortage::SoldOut,
         "closed" => Shortage::Closed,

@@ -6,6 +6,7 @@
 --   live:<id>            "digest,digest,": whose committed claims live on the stock
 --   past:<id>            "digest,digest,": whose claims on it ended while a retry may come; "*": too many to keep
 --   held:<id>            "units,digest,digest,": what live holds take of it, and whose they are
+--   late:<id>            how many transactions before that version are still to be told
 --   told:<id>            "until_ms free lapses_at_ms": until then caches repeat that no more than that is free
 --   hold:<digest>        "id=units,id=units,": what one hold takes
 local tag, holds, epoch = KEYS[1], KEYS[2], ARGV[1]

@@ -22,6 +22,7 @@ for i = 4, #ARGV, 8 do
       table.concat({ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]}, ' '))
     write('live:' .. id, live)
     write('past:' .. id, ARGV[i + 7])
+    redis.call('HDEL', tag, 'late:' .. id)
     -- A hold whose claim is committed counts in `used` now, not twice.
     for digest in string.gmatch(live, '([^,]+),') do drop(digest) end
   end

@@ -24,11 +24,13 @@ for i = 9, #ARGV, 2 do
   local past = redis.call('HGET', tag, 'past:' .. id) or ''
   -- A retry wins over a refusal: its claim lives or lived here, SQL knows the answer.
   if string.find(live, digest, 1, true) or string.find(past, digest, 1, true) then return {'known'} end
-  if not verdict or verdict[1] == 'lapsed' then
+  if not verdict or verdict[1] == 'unsure' then
     local held, waiting = read_held(id)
     local free = math.max(stock.capacity - stock.used - held, 0)
     local lapses = tonumber(stock.lapses)
     local lapsed = lapses > 0 and lapses <= now_ms
+    -- A claim that is to be told yet may count twice: in `used`, and as the hold it was.
+    local twice = stock.capacity - stock.used >= units and redis.call('HEXISTS', tag, 'late:' .. id) == 1
     -- Who came while others were told "no" is told the same: its own retry may be among those others,
     -- and a cache that repeats it must not contradict what is given here.
     local told = read_told(id)
@@ -40,8 +42,8 @@ for i = 9, #ARGV, 2 do
       -- Where a room was divided, its claims live on other stocks now.
       verdict = {'closed', id, 0, lapses, known, 1, 0}
     elseif left < units then
-      if lapsed and not refused then
-        verdict = {'lapsed'}
+      if (lapsed or twice) and not refused then
+        verdict = {'unsure'}
       else
         -- What is free again is repeated to nobody who comes from now on.
         local repeats = (free < units and not lapsed and partial == 0) and repeat_ms or 0

@@ -10,13 +10,20 @@ for i = 5, #ARGV, 7 do
   local stock = read(id)
   -- A stock the tag does not hold comes with `gate.sync`.
   if stock then
-    if tonumber(ARGV[i + 4]) > stock.version then
+    local version = tonumber(ARGV[i + 4])
+    -- Each transaction adds one to the version, and they are not told in their order.
+    local ahead = version - stock.version
+    if ahead > 1 then redis.call('HINCRBY', tag, 'late:' .. id, ahead - 1) end
+    if ahead < 0 and redis.call('HINCRBY', tag, 'late:' .. id, -1) <= 0 then
+      redis.call('HDEL', tag, 'late:' .. id)
+    end
+    if ahead > 0 then
       local lapses, how, at = stock.lapses, ARGV[i + 5], ARGV[i + 6]
       if how == 'at' or (how == 'not_after' and (lapses == '0' or tonumber(at) < tonumber(lapses))) then
         lapses = at
       end
       redis.call('HSET', tag, 'stock:' .. id,
-        table.concat({ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], lapses}, ' '))
+        table.concat({ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], version, lapses}, ' '))
     end
     local live = without(redis.call('HGET', tag, 'live:' .. id) or '', digest)
     if outcome == 'committed' then live = live .. digest .. ',' end

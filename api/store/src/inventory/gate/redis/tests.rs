@@ -106,6 +106,29 @@ async fn settle_is_absolute_a_retry_is_known_and_an_older_version_loses() {
 }
 
 #[tokio::test]
+async fn ends_told_in_another_order_than_they_came_refuse_nobody_what_is_left() {
+    let server = PrivateRedis::spawn();
+    let gate = gate_on(&server).await;
+    gate.load(&tag(), &[state(stock(1, 3, 0, 1), &[])]).await.unwrap();
+    assert_eq!(reserve(&gate, 1, &[need(1, 1)]).await, Verdict::Granted);
+    assert_eq!(reserve(&gate, 2, &[need(1, 1)]).await, Verdict::Granted);
+    // The second to commit is told first: one hold is in `used` already.
+    gate.settle(&tag(), digest(2), Outcome::Committed, &[settled(stock(1, 3, 2, 3))]).await;
+    assert_eq!(reserve(&gate, 3, &[need(1, 1)]).await, Verdict::Unsure, "one of three is left");
+    assert_eq!(refused(reserve(&gate, 3, &[need(1, 2)]).await).free, 0, "but not two");
+    gate.settle(&tag(), digest(1), Outcome::Committed, &[settled(stock(1, 3, 1, 2))]).await;
+    assert_eq!(reserve(&gate, 3, &[need(1, 1)]).await, Verdict::Granted);
+    // All is told, and what is held is held.
+    assert_eq!(refused(reserve(&gate, 4, &[need(1, 1)]).await).known.len(), 3);
+    // What nobody tells any more comes with the worker.
+    gate.settle(&tag(), digest(3), Outcome::Committed, &[settled(stock(1, 4, 3, 5))]).await;
+    assert_eq!(reserve(&gate, 4, &[need(1, 1)]).await, Verdict::Granted);
+    assert_eq!(reserve(&gate, 5, &[need(1, 1)]).await, Verdict::Unsure);
+    gate.sync(&tag(), &[state(stock(1, 4, 3, 5), &[1, 2, 3])]).await.unwrap();
+    assert_eq!(refused(reserve(&gate, 5, &[need(1, 1)]).await).free, 0);
+}
+
+#[tokio::test]
 async fn a_leaked_hold_returns_and_a_committed_one_is_not_counted_twice() {
     let server = PrivateRedis::spawn();
     let gate = gate_on(&server).await;
@@ -129,7 +152,7 @@ async fn closed_lapsed_and_another_epoch_are_told_apart() {
     let later = StockState { lapses_at: Some(noon() + Span::seconds(1)), ..state(stock(3, 1, 1, 1), &[7]) };
     gate.load(&tag(), &[state(closed, &[]), lapsing, later]).await.unwrap();
     assert_eq!(refused(reserve(&gate, 1, &[need(1, 1)]).await).shortage, Shortage::Closed);
-    assert_eq!(reserve(&gate, 1, &[need(2, 1)]).await, Verdict::Lapsed);
+    assert_eq!(reserve(&gate, 1, &[need(2, 1)]).await, Verdict::Unsure);
     let no = refused(reserve(&gate, 1, &[need(3, 1)]).await);
     assert_eq!(no.lapses_at, Some(noon() + Span::seconds(1)));
     assert_eq!(refused(reserve(&gate, 1, &[need(2, 1), need(3, 1)]).await).stock, need(3, 1).stock);

@@ -98,6 +98,10 @@ codes! {
     SlotTooFarAhead, "slot_too_far_ahead", 409, "这一天还没有开放预约，请过几天再来", "This day is not open for booking yet; please come back later.";
     SlotsNotContiguous, "slots_not_contiguous", 422, "选的几个时段要前后相连", "The times you choose must follow one another without a gap.";
     SeriesRefused, "series_refused", 409, "有几周约不上，所以一次也没有约", "Some weeks cannot be had, so nothing was booked.";
+    WaitlistNotNeeded, "waitlist_not_needed", 409, "这个时段还有空，可以直接预约，不用候补", "This time can be booked now; there is no need to wait.";
+    WaitlistFull, "waitlist_full", 409, "候补的人已经太多了，请换一个时段", "Too many people are waiting already; please choose another time.";
+    AlreadyWaiting, "already_waiting", 409, "已经在候补名单里了，不用再排", "You are on this waiting list already.";
+    OfferGone, "offer_gone", 409, "现在没有给您留着的位子，可能已过确认时间", "No place is kept for you now; the time to accept it may be over.";
     HoldLapsed, "hold_lapsed", 409, "占位已过期，请重新选择", "The time to keep it for you is over; please choose again.";
     QuotaExhausted, "quota_exhausted", 409, "您的限额已经用完了", "You have used all that you may take.";
     SoldOut, "sold_out", 409, "名额已经满了", "There is nothing left.";

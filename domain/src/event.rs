@@ -22,6 +22,8 @@ pub enum Event {
     ClaimLapsed(ClaimId),
     /// A booking was made, moved or cancelled.
     BookingChanged(BookingId),
+    /// Who waits for something was offered it, or need not wait any longer.
+    WaitingChanged(ClaimId),
 }
 
 impl Event {
@@ -34,6 +36,7 @@ impl Event {
             Self::GateSync(_) => "gate.sync",
             Self::ClaimLapsed(_) => "claim.lapsed",
             Self::BookingChanged(_) => "booking.changed",
+            Self::WaitingChanged(_) => "waiting.changed",
         }
     }
 
@@ -45,6 +48,7 @@ impl Event {
             Self::GateSync(id) => id.0,
             Self::ClaimLapsed(id) => id.0,
             Self::BookingChanged(id) => id.0,
+            Self::WaitingChanged(id) => id.0,
         }
     }
 
@@ -57,6 +61,7 @@ impl Event {
             "gate.sync" => Self::GateSync(subject.into()),
             "claim.lapsed" => Self::ClaimLapsed(subject.into()),
             "booking.changed" => Self::BookingChanged(subject.into()),
+            "waiting.changed" => Self::WaitingChanged(subject.into()),
             _ => return None,
         })
     }

@@ -69,6 +69,8 @@ ids! {
     ClaimId;
     /// A booking 预约; also the id of the claim it holds.
     BookingId;
+    /// A place on a waiting list 候补; also the id of what is offered to it, and of the booking that comes of it.
+    WaitlistEntryId;
     /// A series of bookings.
     BookingSeriesId;
     /// A rule that limits how much one may book.

@@ -11,6 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::ids::{ClaimId, FacilityId, StockId};
 
 mod quota;
+pub mod waiting;
 
 pub use quota::{MAX_QUOTAS, Period, QuotaNeed};
 

@@ -58,6 +58,7 @@ mod m20261124_000900_create_room_bands;
 mod m20261124_000901_name_and_withdraw_slots;
 mod m20261124_000902_create_booking_series;
 mod m20261124_001000_index_session_ends;
+mod m20261124_001100_create_waiting;
 mod parts;
 
 /// Every migration, in order.
@@ -113,6 +114,7 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261124_000901_name_and_withdraw_slots::Migration)),
             Box::new(Whole(m20261124_000902_create_booking_series::Migration)),
             Box::new(Whole(m20261124_001000_index_session_ends::Migration)),
+            Box::new(Whole(m20261124_001100_create_waiting::Migration)),
         ]
     }
 }

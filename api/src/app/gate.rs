@@ -82,13 +82,19 @@ fn report(app: &App) {
 }
 
 /// The jobs that end lapsed holds and keep the gate near SQL.
-pub fn jobs() -> [Job; 3] {
+pub fn jobs() -> [Job; 4] {
     [
         Job {
             name: "inventory.lapse",
             period: Duration::from_secs(1),
             leased: true,
             run: |app| Box::pin(app.inventory.lapse_some(&app.db, &app.env)),
+        },
+        Job {
+            name: "inventory.serve",
+            period: Duration::from_secs(1),
+            leased: true,
+            run: |app| Box::pin(app.inventory.serve_some(&app.db, &app.env)),
         },
         Job {
             name: "gate.sync",

@@ -26,6 +26,7 @@ pub mod staff;
 pub mod stored;
 pub mod timetable;
 pub mod v1;
+mod waitlist;
 pub mod wire;
 pub mod word;
 

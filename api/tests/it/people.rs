@@ -72,6 +72,7 @@ const RIGHTS: &[(&str, Option<Permission>)] = &[
     ("staffListConcernedBookings", Some(Permission::BookingRead)),
     ("publishRoomDay", Some(Permission::RoomEdit)),
     ("listRoomBookings", Some(Permission::BookingRead)),
+    ("listSlotWaitlist", Some(Permission::BookingRead)),
     ("closeRoom", Some(Permission::RoomEdit)),
     ("listRoomClosures", Some(Permission::RoomRead)),
     ("listClosureBookings", Some(Permission::BookingRead)),

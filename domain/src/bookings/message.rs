@@ -19,6 +19,9 @@ vocabulary! {
         CancelledByClosure, "cancelled_by_closure", "临时关闭，预约取消", "Closed, booking cancelled";
         Declined, "declined", "预约没有通过", "Request declined";
         Expired, "expired", "预约已失效", "Booking lapsed";
+        Offered, "offered", "候补有位了", "A place for you";
+        OfferLapsed, "offer_lapsed", "候补名额已让出", "The place went on";
+        WaitedInVain, "waited_in_vain", "候补没有排到", "No place came free";
     }
 }
 
@@ -74,6 +77,13 @@ pub fn zh(facts: &Facts<'_>) -> Text {
         }
         BookingChange::Declined => format!("很抱歉，没有约上：{what}。您可以换一个时间。"),
         BookingChange::Expired => format!("保留的时间过了，没有约上：{what}。需要的话请重新预约。"),
+        BookingChange::Offered => {
+            format!("轮到您了：{what}。位子给您留着，请在{until}前确认，过时就让给下一位。")
+        }
+        BookingChange::OfferLapsed => {
+            format!("没有等到您确认，已经让给下一位：{what}。还想来可以重新候补。")
+        }
+        BookingChange::WaitedInVain => format!("很抱歉，没有排到：{what}。您可以换一个时间。"),
     };
     Text { title: facts.change.zh(), body }
 }
@@ -104,6 +114,13 @@ pub fn en(facts: &Facts<'_>) -> Text {
         }
         BookingChange::Declined => format!("It was not possible: {what}. Please try another time."),
         BookingChange::Expired => format!("Its time to be kept has passed: {what}. Please book again."),
+        BookingChange::Offered => {
+            format!("It is your turn: {what}. It is kept for you; please accept before {until}.")
+        }
+        BookingChange::OfferLapsed => {
+            format!("It was not accepted in time and went to the next: {what}. You can wait again.")
+        }
+        BookingChange::WaitedInVain => format!("No place came free: {what}. Please try another time."),
     };
     Text { title: facts.change.en(), body }
 }

@@ -11,7 +11,7 @@ use linli_store::{
     Error,
     audit::{self, Actor},
     outbox,
-    storage::bookings::{self, Booking, messages, presence},
+    storage::bookings::{self, Booking, messages, presence, waitlist},
 };
 
 use super::{decide, desk, entry};
@@ -44,15 +44,18 @@ pub fn jobs() -> [Job; 2] {
 
 /// Looks at every booking that is named. May run again: a message has a key, a decline a version.
 async fn follow(app: &App, events: Vec<Event>) -> Result<(), Error> {
-    let (mut changed, mut lapsed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut changed, mut lapsed, mut waits) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for event in events {
         match event {
             Event::BookingChanged(id) => drop(changed.insert(id)),
             // The id of a claim is that of what it is for; one that is no booking's is not found.
             Event::ClaimLapsed(claim) => drop(lapsed.insert(BookingId(claim.0))),
+            Event::WaitingChanged(id) => drop(waits.insert(BookingId(id.0))),
             _ => {}
         }
     }
+    let waits: Vec<_> = waits.union(&lapsed).copied().collect();
+    waitlist::write_missing(app.db.any_write(), &app.env, &waits).await?;
     for id in lapsed {
         expire(app, id).await?;
     }

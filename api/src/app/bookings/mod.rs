@@ -19,6 +19,7 @@ pub mod quota_rules;
 pub mod relocate;
 pub mod series;
 pub mod settings;
+pub mod waitlist;
 
 use chrono::NaiveDate;
 use linli_domain::{

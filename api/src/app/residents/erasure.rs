@@ -40,7 +40,8 @@ pub async fn run(app: &App) -> Result<bool, Error> {
         erase(app, ResidentId(row.id)).await?;
     }
     let freed = bookings::cancel_of_erased(app, BATCH).await?;
-    Ok(due.len() as u64 == BATCH || freed == BATCH)
+    let left = bookings::waitlist::leave_of_erased(app, BATCH).await?;
+    Ok(due.len() as u64 == BATCH || freed == BATCH || left == BATCH)
 }
 
 async fn erase(app: &App, id: ResidentId) -> Result<(), Error> {

@@ -77,6 +77,7 @@ pub async fn export(app: &App, id: ResidentId) -> Result<Value, Error> {
             "since": local(row.created_at).to_rfc3339(),
         })).collect::<Vec<_>>(),
         "bookings": bookings(app, id).await?,
+        "waitlist": waitlist(app, id).await?,
         "messages": messages(app, id).await?,
         "calendar_feeds": calendar_feeds(app, id).await?,
         "reports": reports(app, id).await?,
@@ -114,6 +115,24 @@ async fn bookings(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
             "created_at": local(booking.created_at).to_rfc3339(),
             "ended_at": ended_at.map(|at| local(at).to_rfc3339()),
             "reason": reason.filter(|_| mine),
+        })
+    });
+    Ok(told.collect())
+}
+
+async fn waitlist(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
+    let entries = rows::waitlist::any_touching(app.db.read(), id).await?;
+    let told = entries.into_iter().map(|entry| {
+        json!({
+            "id": entry.row.id,
+            "for": if entry.resident() == id { "me" } else { "family" },
+            "room_id": entry.row.room_id,
+            "party_size": entry.row.party_size,
+            "starts_at": local(entry.row.starts_at).to_rfc3339(),
+            "ends_at": local(entry.row.ends_at).to_rfc3339(),
+            "state": entry.state.as_str(),
+            "created_at": local(entry.row.created_at).to_rfc3339(),
+            "ended_at": entry.ended_at.map(|at| local(at).to_rfc3339()),
         })
     });
     Ok(told.collect())

@@ -17,6 +17,7 @@ mod roles;
 mod rooms;
 mod system;
 mod timetables;
+mod waitlist;
 
 use poem_openapi::Tags;
 
@@ -37,6 +38,7 @@ type Booking = (
     closures::Closures,
     bookings::Bookings,
     booking_series::BookingSeries,
+    waitlist::Waitlist,
     booking_rules::BookingRules,
 );
 
@@ -61,6 +63,7 @@ pub const fn api() -> Api {
             closures::Closures,
             bookings::Bookings,
             booking_series::BookingSeries,
+            waitlist::Waitlist,
             booking_rules::BookingRules,
         ),
         facilities::api(),

@@ -13,12 +13,18 @@ mod messages;
 mod rooms;
 mod system;
 mod vocabulary;
+mod waitlist;
 
 use poem_openapi::Tags;
 
 /// What a resident has booked.
-type Booked =
-    (bookings::Bookings, booking_series::BookingSeries, calendar_feed::CalendarFeed, messages::Messages);
+type Booked = (
+    bookings::Bookings,
+    booking_series::BookingSeries,
+    waitlist::Waitlist,
+    calendar_feed::CalendarFeed,
+    messages::Messages,
+);
 
 /// Everything under `/v1`.
 pub type Api = (
@@ -37,7 +43,13 @@ pub const fn api() -> Api {
     (
         system::System,
         discovery::Discovery,
-        (bookings::Bookings, booking_series::BookingSeries, calendar_feed::CalendarFeed, messages::Messages),
+        (
+            bookings::Bookings,
+            booking_series::BookingSeries,
+            waitlist::Waitlist,
+            calendar_feed::CalendarFeed,
+            messages::Messages,
+        ),
         rooms::Rooms,
         facilities::api(),
         vocabulary::Words,

@@ -44,6 +44,32 @@ pub(super) async fn insert(tx: &impl ConnectionTrait, env: &Env, claim: &Claim) 
     insert_holdings(tx, claim).await
 }
 
+/// Writes a hold that nobody asked for just now: it is offered to somebody who waits.
+pub(super) async fn insert_hold(
+    tx: &impl ConnectionTrait,
+    now: DateTime<Utc>,
+    (id, principal, digest): (ClaimId, &str, KeyDigest),
+    expires_at: DateTime<Utc>,
+    needs: &[Need],
+) -> Result<(), DbErr> {
+    let row = claim::ActiveModel {
+        id: Set(id.0),
+        principal: Set(principal.to_owned()),
+        digest: Set(digest.to_string()),
+        created_at: Set(now),
+        expires_at: Set(Some(expires_at)),
+        ended_at: Set(None),
+    };
+    claim::Entity::insert(row).exec_without_returning(tx).await?;
+    let stocks = needs.iter().map(|need| claim_stock::ActiveModel {
+        claim_id: Set(id.0),
+        stock_id: Set(need.stock.0),
+        units: Set(to_i32(need.units)),
+    });
+    claim_stock::Entity::insert_many(stocks).exec_without_returning(tx).await?;
+    Ok(())
+}
+
 async fn insert_holdings(tx: &impl ConnectionTrait, claim: &Claim) -> Result<(), DbErr> {
     let stocks = claim.needs_by_stock().into_iter().map(|need| claim_stock::ActiveModel {
         claim_id: Set(claim.id.0),

@@ -14,7 +14,7 @@ use linli_domain::{
 };
 
 use super::{
-    changes::{Changes, Guard, Short},
+    changes::{Applied, Changes, Guard, Short},
     claims::{self, Held},
     gate::{Asking, Gate, Health, Lapses, Outcome, Refused, Settled, Verdict},
     holds::Holds,
@@ -269,10 +269,28 @@ impl Inventory {
                     continue;
                 }
             }
+            if short.queued {
+                self.see_to_the_line(db, env, order.claim, &lapsed).await?;
+            }
             metrics::counter!("linli_inventory_refused_total", "by" => "sql").increment(1);
             self.refused_by_sql(db, env, &short, holds).await;
             return written;
         }
+    }
+
+    /// Hands what a newcomer found free to those who wait for it: the refusal undid that.
+    async fn see_to_the_line(
+        &self,
+        db: &Db,
+        env: &Env,
+        claim: &Claim,
+        lapsed: &Vec<ClaimId>,
+    ) -> Result<(), Error> {
+        if !lapsed.is_empty() {
+            return Box::pin(self.lapse(db, env, lapsed)).await;
+        }
+        let stocks: Vec<_> = claim.needs_by_stock().into_iter().map(|need| need.stock).collect();
+        Box::pin(self.serve(db, env, &stocks)).await
     }
 
     async fn write<F, Fut>(
@@ -298,6 +316,7 @@ impl Inventory {
             let mut events = order.events.to_vec();
             events.extend(ended.iter().map(|(id, _)| Event::ClaimLapsed(*id)));
             let mut gone: Vec<Held> = ended.into_iter().map(|(_, held)| held).collect();
+            let mut moved_from = None;
             match mode {
                 Mode::Make => {
                     claims::insert(tx.conn(), env, claim).await?;
@@ -306,15 +325,17 @@ impl Inventory {
                 Mode::Move => {
                     tx = rows(tx).await?;
                     let held = claims::replace(tx.conn(), env, claim).await?;
-                    gone.push(held.ok_or(Code::HoldLapsed)?);
+                    moved_from = Some(held.ok_or(Code::HoldLapsed)?);
                 }
             }
-            let changes = Changes::default().take(needs, claim.quotas()).give_back(&gone);
+            let changes =
+                Changes::default().take(needs, claim.quotas()).give_back(&gone).move_from(&moved_from);
+            gone.extend(moved_from);
             events.extend(changes.stocks().map(Event::GateSync));
             outbox::emit(tx.conn(), env, &events).await?;
-            match changes.apply(tx.conn(), self.guard).await? {
-                Ok(stocks) => {
-                    let lapses = match lapsed.is_empty() {
+            match changes.apply(tx.conn(), env, self.guard).await? {
+                Ok(Applied { stocks, offered }) => {
+                    let lapses = match lapsed.is_empty() && !offered {
                         true => None,
                         false => Some(lapse::next(tx.conn(), changes.stocks()).await?),
                     };

@@ -23,6 +23,8 @@ pub mod stock {
         pub open: bool,
         /// Grows with every change.
         pub version: i64,
+        /// How many wait for it.
+        pub waiting: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -129,6 +131,94 @@ pub mod claim_quota {
         pub window: String,
         /// How many units.
         pub units: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Who waits for something.
+pub mod waiting {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "waiting")]
+    pub struct Model {
+        /// Id, also of the claim that is offered.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Who waits.
+        pub principal: String,
+        /// Who has the lower one is asked first.
+        pub ticket: i64,
+        /// Where they stand.
+        pub state: String,
+        /// Why they were passed over last.
+        pub passed_over: Option<String>,
+        /// After that nothing is offered any more.
+        pub closes_at: DateTimeUtc,
+        /// When it was offered.
+        pub offered_at: Option<DateTimeUtc>,
+        /// Until when it is kept for them.
+        pub offer_until: Option<DateTimeUtc>,
+        /// When they stopped waiting.
+        pub ended_at: Option<DateTimeUtc>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What somebody waits for.
+pub mod waiting_stock {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "waiting_stock")]
+    pub struct Model {
+        /// Who waits.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub waiting_id: Uuid,
+        /// For which stock.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub stock_id: Uuid,
+        /// For how many units.
+        pub units: i32,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What having it would count against.
+pub mod waiting_quota {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "waiting_quota")]
+    pub struct Model {
+        /// Who waits.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub waiting_id: Uuid,
+        /// Which rule counts whom.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        /// Which window of it.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub window: String,
+        /// How many units.
+        pub units: i32,
+        /// How many the window allows.
+        pub allowed: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

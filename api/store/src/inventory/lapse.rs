@@ -19,8 +19,9 @@ use super::{
     claims::{self, Held},
     engine::Inventory,
     entities::{claim, claim_quota, claim_stock},
+    waiting,
 };
-use crate::{Db, Env, Error, outbox};
+use crate::{Db, Env, Error, failpoint, outbox};
 
 /// Most holds that one claim ends on its way.
 const MOST: u64 = 512;
@@ -33,20 +34,8 @@ pub(super) async fn in_the_way(
     claim: &Claim,
     now: DateTime<Utc>,
 ) -> Result<Vec<ClaimId>, DbErr> {
-    let stocks = claim.needs_by_stock().into_iter().map(|need| need.stock.0);
-    let mut ids: Vec<Uuid> = lapsed(now)
-        .join(
-            JoinType::InnerJoin,
-            claim::Entity::belongs_to(claim_stock::Entity)
-                .from(claim::Column::Id)
-                .to(claim_stock::Column::ClaimId)
-                .into(),
-        )
-        .filter(claim_stock::Column::StockId.is_in(stocks))
-        .limit(MOST)
-        .into_tuple()
-        .all(conn)
-        .await?;
+    let stocks: Vec<_> = claim.needs_by_stock().into_iter().map(|need| need.stock).collect();
+    let mut ids = on(conn, &stocks, now).await?;
     for quota in claim.quotas() {
         let held = lapsed(now)
             .join(
@@ -66,6 +55,23 @@ pub(super) async fn in_the_way(
     Ok(ids.into_iter().map(ClaimId::from).collect())
 }
 
+/// The lapsed holds on `stocks`.
+async fn on(conn: &impl ConnectionTrait, stocks: &[StockId], now: DateTime<Utc>) -> Result<Vec<Uuid>, DbErr> {
+    lapsed(now)
+        .join(
+            JoinType::InnerJoin,
+            claim::Entity::belongs_to(claim_stock::Entity)
+                .from(claim::Column::Id)
+                .to(claim_stock::Column::ClaimId)
+                .into(),
+        )
+        .filter(claim_stock::Column::StockId.is_in(stocks.iter().map(|stock| stock.0)))
+        .limit(MOST)
+        .into_tuple()
+        .all(conn)
+        .await
+}
+
 /// Ends those of `ids` that are lapsed and not ended yet; their units are the caller's to give back.
 pub(super) async fn end(
     tx: &impl ConnectionTrait,
@@ -74,7 +80,12 @@ pub(super) async fn end(
 ) -> Result<Vec<(ClaimId, Held)>, Error> {
     let mut ended = Vec::new();
     for &id in ids {
+        // What was offered is lapsed before its claim is: own rows come first.
+        let offered = waiting::lapse(tx, env, id).await?;
         if !claims::end_lapsed(tx, env, id).await? {
+            if offered {
+                return Err(Error::internal("ending an offer", "its hold is not lapsed"));
+            }
             continue;
         }
         if let Some(mut held) = claims::held(tx, id).await? {
@@ -129,7 +140,22 @@ impl Inventory {
         }
         let found = ids.len();
         ids.sort_unstable();
-        let ids: &Vec<ClaimId> = &ids.into_iter().map(ClaimId::from).collect();
+        self.lapse(db, env, &ids.into_iter().map(ClaimId::from).collect()).await?;
+        Ok(u64::try_from(found).is_ok_and(|found| found == SWEEP))
+    }
+
+    /// Ends the holds on `stocks` whose time is over, so that what they had goes on to whoever waits.
+    pub async fn lapse_on(&self, db: &Db, env: &Env, stocks: &[StockId]) -> Result<(), Error> {
+        let mut ids = on(db.read(), stocks, env.now()).await?;
+        if ids.is_empty() {
+            return Ok(());
+        }
+        ids.sort_unstable();
+        self.lapse(db, env, &ids.into_iter().map(ClaimId::from).collect()).await
+    }
+
+    /// Ends those of `ids` that are lapsed.
+    pub(super) async fn lapse(&self, db: &Db, env: &Env, ids: &Vec<ClaimId>) -> Result<(), Error> {
         let (ended, stocks, next) = db
             .in_tx("inventory.lapse", |tx| async move {
                 let ended = end(tx.conn(), env, ids).await?;
@@ -137,14 +163,15 @@ impl Inventory {
                 let lapses = ended.iter().map(|(id, _)| Event::ClaimLapsed(*id));
                 let events: Vec<_> = lapses.chain(changes.stocks().map(Event::GateSync)).collect();
                 outbox::emit(tx.conn(), env, &events).await?;
-                let stocks = changes.apply(tx.conn(), Guard::On).await?.unwrap_or_default();
+                let applied = changes.apply(tx.conn(), env, Guard::On).await?.unwrap_or_default();
                 let next = next(tx.conn(), changes.stocks()).await?;
-                tx.commit((ended, stocks, next)).await
+                failpoint::hit("lapse.before_commit").await;
+                tx.commit((ended, applied.stocks, next)).await
             })
             .await?;
         for (_, held) in &ended {
             self.let_go(held, &stocks, Some(&next)).await;
         }
-        Ok(u64::try_from(found).is_ok_and(|found| found == SWEEP))
+        Ok(())
     }
 }

@@ -28,15 +28,22 @@ mod repair;
 mod sold_out;
 mod states;
 mod upkeep;
+mod waiting;
 mod within;
 
 pub use self::{
     engine::{Answered, Inventory, InventoryOptions, Order},
-    entities::{claim, claim_quota, claim_stock, quota, stock},
+    entities::{
+        claim, claim_quota, claim_stock, quota, stock, waiting as waiting_row, waiting_quota, waiting_stock,
+    },
     release::{Confirm, Return},
     repair::repair,
     states::of_stocks,
-    upkeep::{Divergence, QuotaDivergence, divergence_of_claims, divergence_of_quotas, gate_epoch},
+    upkeep::{
+        Divergence, QuotaDivergence, divergence_of_claims, divergence_of_lines, divergence_of_quotas,
+        gate_epoch,
+    },
+    waiting::{NotWaiting, answer_within, leave_within, wait_within},
     within::{claim_all_within, claim_within, release_within, swap_within},
 };
 

@@ -11,6 +11,7 @@ use super::{
     claims,
     engine::{Answered, Inventory},
     entities::claim_stock,
+    lapse,
 };
 use crate::{
     Db, Env, Error, Tx, failpoint,
@@ -87,15 +88,19 @@ impl Inventory {
                 let syncs = changes.stocks().map(Event::GateSync);
                 let events: Vec<_> = order.events.iter().copied().chain(syncs).collect();
                 outbox::emit(tx.conn(), env, &events).await?;
-                let stocks = changes.apply(tx.conn(), Guard::On).await?.unwrap_or_default();
+                let applied = changes.apply(tx.conn(), env, Guard::On).await?.unwrap_or_default();
+                let next = match applied.offered {
+                    true => Some(lapse::next(tx.conn(), changes.stocks()).await?),
+                    false => None,
+                };
                 failpoint::hit("release.before_commit").await;
-                tx.commit(Ok((held, stocks))).await
+                tx.commit(Ok((held, applied.stocks, next))).await
             })
             .await?;
         match released {
-            Ok((held, stocks)) => {
+            Ok((held, stocks, next)) => {
                 failpoint::hit("release.after_commit").await;
-                self.let_go(&held, &stocks, None).await;
+                self.let_go(&held, &stocks, next.as_ref()).await;
                 Ok(Answered { stored: order.answer.clone(), replayed: false })
             }
             Err(stored) => Ok(Answered { stored, replayed: true }),

@@ -93,6 +93,17 @@ pub async fn divergence_of_claims(conn: &impl ConnectionTrait) -> Result<Vec<Div
     Divergence::find_by_statement(statement).all(conn).await
 }
 
+/// Looks for stocks whose `waiting` is not how many wait for them. Empty, or a defect.
+pub async fn divergence_of_lines(conn: &impl ConnectionTrait) -> Result<Vec<Divergence>, DbErr> {
+    const SQL: &str = "SELECT s.id AS stock_id, s.waiting AS used, CAST(COALESCE(l.waiters, 0) AS bigint) AS claimed \
+         FROM stock s LEFT JOIN (SELECT ws.stock_id, COUNT(*) AS waiters FROM waiting_stock ws \
+           JOIN waiting w ON w.id = ws.waiting_id WHERE w.state = 'waiting' GROUP BY ws.stock_id) l \
+           ON l.stock_id = s.id \
+         WHERE s.waiting <> COALESCE(l.waiters, 0)";
+    let statement = Statement::from_string(conn.get_database_backend(), SQL);
+    Divergence::find_by_statement(statement).all(conn).await
+}
+
 /// A window of a quota whose `used` is not what claims took and did not give back.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct QuotaDivergence {

@@ -16,6 +16,7 @@ use crate::{Env, Error, outbox};
 /// Makes `claim` in the caller's transaction, which must roll back when it is told of a shortage.
 ///
 /// The gate hears of it by `gate.sync`. The caller's other rows come before: stocks are locked last.
+/// Refused too where somebody waits who could have what it takes.
 pub async fn claim_within(
     tx: &impl ConnectionTrait,
     env: &Env,
@@ -25,7 +26,7 @@ pub async fn claim_within(
     let changes = Changes::default().take(&claim.needs_by_stock(), claim.quotas());
     let syncs: Vec<_> = changes.stocks().map(Event::GateSync).collect();
     outbox::emit(tx, env, &syncs).await?;
-    Ok(changes.apply(tx, Guard::On).await?.map(drop).map_err(|short| short.shortage))
+    Ok(changes.apply(tx, env, Guard::On).await?.map(drop).map_err(|short| short.shortage))
 }
 
 /// Makes all of `claims` in the caller's transaction, which must roll back when it is told of a shortage;
@@ -53,7 +54,7 @@ pub async fn release_within(tx: &impl ConnectionTrait, env: &Env, claim: ClaimId
     let syncs: Vec<_> = changes.stocks().map(Event::GateSync).collect();
     outbox::emit(tx, env, &syncs).await?;
     // Giving back is never refused.
-    drop(changes.apply(tx, Guard::On).await?);
+    drop(changes.apply(tx, env, Guard::On).await?);
     Ok(true)
 }
 
@@ -73,7 +74,7 @@ pub async fn swap_within(
         gone.push(held);
         changes = changes.take(&claim.needs_by_stock(), claim.quotas());
     }
-    apply(tx, env, claims, changes.give_back(&gone)).await
+    apply(tx, env, claims, changes.move_from(&gone)).await
 }
 
 /// Applies what `claims` take together, and tells whose is short.
@@ -85,7 +86,7 @@ async fn apply(
 ) -> Result<Result<(), Option<(ClaimId, Shortage)>>, Error> {
     let syncs: Vec<_> = changes.stocks().map(Event::GateSync).collect();
     outbox::emit(tx, env, &syncs).await?;
-    let Err(short) = changes.apply(tx, Guard::On).await? else { return Ok(Ok(())) };
+    let Err(short) = changes.apply(tx, env, Guard::On).await? else { return Ok(Ok(())) };
     let of = |claim: &&Claim| match (&short.stock, &short.shortage) {
         (Some(stock), _) => claim.needs_by_stock().iter().any(|need| need.stock == *stock),
         (None, Shortage::Quota { key, .. }) => claim.quotas().iter().any(|quota| quota.key == *key),

@@ -91,6 +91,7 @@ impl Bench {
             used: Set(0),
             open: Set(true),
             version: Set(1),
+            waiting: Set(0),
         });
         stock::Entity::insert_many(rows).exec_without_returning(self.db.any_write()).await.unwrap();
         ids

@@ -398,3 +398,48 @@ pub mod series_occurrence {
 
     impl ActiveModelBehavior for ActiveModel {}
 }
+
+/// The places on waiting lists.
+pub mod waitlist_entry {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "waitlist_entry")]
+    pub struct Model {
+        /// Id, also of the engine's row of who waits, of what is offered, and of the booking that comes of it.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// For which slot.
+        pub slot_id: Uuid,
+        /// Room.
+        pub room_id: Uuid,
+        /// Facility the room is in.
+        pub facility_id: Uuid,
+        /// That facility's place in the organisation tree.
+        pub org_path: String,
+        /// Who waits.
+        pub resident_id: Uuid,
+        /// Who put them there, when it was a resident.
+        pub joined_by_resident_id: Option<Uuid>,
+        /// Who put them there, when it was staff.
+        pub joined_by_staff_id: Option<Uuid>,
+        /// Through which door.
+        pub channel: String,
+        /// How many would come.
+        pub party_size: i32,
+        /// When the slot starts.
+        pub starts_at: DateTimeUtc,
+        /// When it ends.
+        pub ends_at: DateTimeUtc,
+        /// What it cost when they joined.
+        pub price_fen: i32,
+        /// When they joined.
+        pub created_at: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}

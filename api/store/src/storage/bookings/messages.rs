@@ -61,23 +61,30 @@ pub async fn write_missing(
     let statement = Statement::from_sql_and_values(conn.get_database_backend(), sql, values);
     let mut rows = Vec::new();
     for unsent in Unsent::find_by_statement(statement).all(conn).await? {
-        let agent = agent_of(conn, &unsent).await?;
+        let agent = agent_of(conn, unsent.resident_id, unsent.booked_by_resident_id).await?;
         rows.extend([Some(unsent.resident_id), agent].into_iter().flatten().map(|to| new(env, &unsent, to)));
     }
-    let once = OnConflict::columns([
+    message::Entity::insert_many(rows).on_conflict(once()).exec_without_returning(conn).await
+}
+
+/// A message that is there is not written again.
+pub(super) fn once() -> OnConflict {
+    OnConflict::columns([
         message::Column::BookingId,
         message::Column::BookingVersion,
         message::Column::ResidentId,
     ])
     .do_nothing()
-    .to_owned();
-    message::Entity::insert_many(rows).on_conflict(once).exec_without_returning(conn).await
+    .to_owned()
 }
 
 /// The family member who booked, as long as the one who comes lets them: who took it back is not reported on.
-async fn agent_of(conn: &impl ConnectionTrait, unsent: &Unsent) -> Result<Option<Uuid>, DbErr> {
-    let resident = unsent.resident_id;
-    let Some(agent) = unsent.booked_by_resident_id.filter(|agent| *agent != resident) else {
+pub(super) async fn agent_of(
+    conn: &impl ConnectionTrait,
+    resident: Uuid,
+    booked_by: Option<Uuid>,
+) -> Result<Option<Uuid>, DbErr> {
+    let Some(agent) = booked_by.filter(|agent| *agent != resident) else {
         return Ok(None);
     };
     for scope in [FamilyScope::Book, FamilyScope::See] {

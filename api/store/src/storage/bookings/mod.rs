@@ -10,6 +10,7 @@ pub mod presence;
 mod row;
 pub mod series;
 pub mod slots;
+pub mod waitlist;
 
 use std::collections::HashMap;
 
@@ -30,7 +31,7 @@ use crate::{Env, Error, ScopeCondition, Vault, inventory::claim_quota};
 
 pub use self::entities::{
     booking, booking_change, booking_policy, booking_presence, booking_series, booking_slot, calendar_feed,
-    message, payment, quota_rule, series_occurrence,
+    message, payment, quota_rule, series_occurrence, waitlist_entry,
 };
 
 /// Who booked.

@@ -102,6 +102,9 @@ pub const HOLDINGS: &[Holding] = &[
         Some("messages"),
     ),
     id("calendar_feed", "resident_id", OnMerge::Moves(&[]), OnErasure::Goes, Some("calendar_feeds")),
+    id("waitlist_entry", "resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("waitlist")),
+    id("waitlist_entry", "joined_by_resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("waitlist")),
+    principal("waiting", OnMerge::Moves(&[]), OnErasure::Stays),
     principal("claim", OnMerge::Moves(&[]), OnErasure::Stays),
     principal("idempotency", OnMerge::Moves(&["key"]), OnErasure::Goes),
     // What the audit says is sealed; it knows people by their ids alone.

@@ -19,7 +19,7 @@ use sea_orm::{
 use super::{room, room_cell, slot_cell};
 use crate::{
     Env, Error,
-    inventory::{claim, claim_stock, stock},
+    inventory::{claim, claim_stock, stock, waiting_stock},
     outbox,
 };
 
@@ -155,6 +155,7 @@ pub async fn divide(
             used: Set(old.used),
             open: Set(old.open),
             version: Set(1),
+            waiting: Set(old.waiting),
         };
         stock::Entity::insert_many([copy(anew), copy(beside)]).exec_without_returning(tx).await?;
         hand_over(tx, &whole.live, old.id, (anew, beside)).await?;
@@ -174,6 +175,7 @@ pub async fn divide(
             .col_expr(stock::Column::Used, Expr::value(0))
             .col_expr(stock::Column::Open, Expr::value(false))
             .col_expr(stock::Column::Version, Expr::value(old.version + 1))
+            .col_expr(stock::Column::Waiting, Expr::value(0))
             .filter(stock::Column::Id.eq(old.id))
             .exec(tx)
             .await?;
@@ -211,6 +213,19 @@ async fn hand_over(
     claim_stock::Entity::update_many()
         .col_expr(claim_stock::Column::StockId, Expr::value(anew.0))
         .filter(claim_stock::Column::StockId.eq(old))
+        .exec(tx)
+        .await?;
+    // Who waits for the whole waits for the part as well.
+    let line = waiting_stock::Entity::find().filter(waiting_stock::Column::StockId.eq(old)).all(tx).await?;
+    let more = line.into_iter().map(|row| waiting_stock::ActiveModel {
+        waiting_id: Set(row.waiting_id),
+        stock_id: Set(beside.0),
+        units: Set(row.units),
+    });
+    waiting_stock::Entity::insert_many(more).exec_without_returning(tx).await?;
+    waiting_stock::Entity::update_many()
+        .col_expr(waiting_stock::Column::StockId, Expr::value(anew.0))
+        .filter(waiting_stock::Column::StockId.eq(old))
         .exec(tx)
         .await?;
     Ok(())

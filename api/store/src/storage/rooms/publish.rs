@@ -178,6 +178,7 @@ fn new_stock(id: StockId, tag: &Tag, subject: &str, capacity: i32) -> stock::Act
         used: Set(0),
         open: Set(true),
         version: Set(1),
+        waiting: Set(0),
     }
 }
 

@@ -24,7 +24,10 @@ use crate::{
     Env, Error,
     inventory::{release_within, stock},
     outbox,
-    storage::bookings::slots::{Wish, any_live},
+    storage::bookings::{
+        slots::{Wish, any_live},
+        waitlist,
+    },
 };
 
 /// Slots changed in one statement.
@@ -136,6 +139,7 @@ pub async fn revise(
         waiting += made.waiting;
     }
     keep_shut(tx, env, room, difference).await?;
+    waitlist::end_withdrawn(tx, env, &difference.withdraw).await?;
     Ok(Revised {
         kept: difference.keep,
         created,

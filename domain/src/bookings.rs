@@ -4,7 +4,6 @@
 //! exactly once, because only one move out of a state can succeed.
 
 pub mod alternatives;
-pub mod attendance;
 mod channel;
 mod left;
 pub mod message;
@@ -20,7 +19,7 @@ use crate::{Code, Refusal, rooms::BookingRules};
 pub use self::{
     channel::Channel,
     left::{SlotLeft, left},
-    policy::{Approval, LateCancel, MAX_CHECK_IN_MINUTES, MAX_KEPT_MINUTES, MAX_PRICE_FEN, Policy},
+    policy::{Approval, LateCancel, MAX_KEPT_MINUTES, MAX_PRICE_FEN, Policy},
     state::{CancelTerms, CancelledBy, State},
 };
 

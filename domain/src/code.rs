@@ -114,14 +114,6 @@ codes! {
     OnlineShareFull, "online_share_full", 409, "网上可约的名额满了，留下的名额请打电话或到现场预约", "The places for online booking are taken; please call or come to the counter for the rest.";
     FamilyConsentMissing, "family_consent_missing", 403, "还没有得到这位家人的授权，请让家人先在手机上同意", "This family member has not let you do this; ask them to agree first.";
     NothingToRefund, "nothing_to_refund", 409, "这个预约没有需要退的款", "There is nothing to give back for this booking.";
-    CheckInTooEarly, "check_in_too_early", 409, "还没到签到时间", "It is too early to check in.";
-    AlreadyCheckedIn, "already_checked_in", 409, "这个预约已经签到了", "This booking is checked in already.";
-    NotCheckedIn, "not_checked_in", 409, "这个预约还没有签到", "This booking is not checked in.";
-    AlreadyCheckedOut, "already_checked_out", 409, "这个预约已经签退了", "This booking is checked out already.";
-    BookingNoShow, "booking_no_show", 409, "等了一会儿没有人来，这个时间已经让给别人了", "Nobody came in time, and it was given to others.";
-    CheckInCodeUnknown, "check_in_code_unknown", 404, "今天在这里没有这个签到码，请核对后再试", "No booking of today has this code here; please look at it again.";
-    PassInvalid, "pass_invalid", 422, "这不是签到用的二维码", "This is no pass for checking in.";
-    PassExpired, "pass_expired", 409, "二维码已经过期，请刷新后再扫", "The pass is too old; please show the current one.";
     PaymentMismatch, "payment_mismatch", 422, "金额与应付金额不一致", "The amount is not what is due.";
 
     // staff

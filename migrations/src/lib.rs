@@ -58,9 +58,6 @@ mod m20261124_000900_create_room_bands;
 mod m20261124_000901_name_and_withdraw_slots;
 mod m20261124_000902_create_booking_series;
 mod m20261124_001000_index_session_ends;
-mod m20261124_001200_let_bookings_be_checked_in;
-mod m20261124_001201_let_policies_tell_of_check_in;
-mod m20261124_001202_create_booking_code;
 mod parts;
 
 /// Every migration, in order.
@@ -116,9 +113,6 @@ impl MigratorTrait for Migrator {
             Box::new(Whole(m20261124_000901_name_and_withdraw_slots::Migration)),
             Box::new(Whole(m20261124_000902_create_booking_series::Migration)),
             Box::new(Whole(m20261124_001000_index_session_ends::Migration)),
-            Box::new(Whole(m20261124_001200_let_bookings_be_checked_in::Migration)),
-            Box::new(Whole(m20261124_001201_let_policies_tell_of_check_in::Migration)),
-            Box::new(Whole(m20261124_001202_create_booking_code::Migration)),
         ]
     }
 }

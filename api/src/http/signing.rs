@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 pub struct Keys {
     cursor: hmac::Key,
     tokens: Vec<TokenKey>,
-    passes: Vec<hmac::Key>,
 }
 
 /// A key that signs tokens, and the id that tokens name it by.
@@ -38,19 +37,12 @@ impl Keys {
                 secret: derive(secret, "linli token v1"),
             });
         let cursor = hmac::Key::new(hmac::HMAC_SHA256, &derive(secret, "linli cursor v1")[..]);
-        let secrets = [secret, previous].into_iter().filter(|secret| !secret.is_empty());
-        let pass = |secret| hmac::Key::new(hmac::HMAC_SHA256, &derive(secret, "linli pass v1")[..]);
-        Self { cursor, tokens: tokens.collect(), passes: secrets.map(pass).collect() }
+        Self { cursor, tokens: tokens.collect() }
     }
 
     /// Authenticates page cursors.
     pub const fn cursor(&self) -> &hmac::Key {
         &self.cursor
-    }
-
-    /// Sign what is shown to be scanned: the current one first, then the one before.
-    pub fn passes(&self) -> &[hmac::Key] {
-        &self.passes
     }
 
     /// Signs access tokens.

@@ -2,10 +2,7 @@
 
 use chrono::{DateTime, FixedOffset};
 use linli_domain::{
-    bookings::{
-        CancelledBy, Channel, State,
-        attendance::{Arrival, CheckInBy, CheckedInBy},
-    },
+    bookings::{CancelledBy, Channel, State},
     time::local,
 };
 use linli_store::storage::{
@@ -73,12 +70,6 @@ pub enum BookingState {
     Declined,
     /// Nobody paid or decided in time.
     Expired,
-    /// They are here.
-    CheckedIn,
-    /// They were here and have left.
-    Attended,
-    /// Nobody came in time, and it was given to others.
-    NoShow,
 }
 
 /// Who did something to a booking
@@ -114,14 +105,6 @@ pub struct Declination {
     reason: Option<String>,
 }
 
-/// How somebody checked in
-#[derive(Object)]
-pub struct CheckIn {
-    at: DateTime<FixedOffset>,
-    by: Party,
-    how: Word<CheckInBy>,
-}
-
 /// A booking
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
@@ -153,14 +136,6 @@ pub struct Booking {
     declined: Option<Declination>,
     /// When it lapsed.
     expired_at: Option<DateTime<FixedOffset>>,
-    /// From when on one can check in.
-    check_in_from: DateTime<FixedOffset>,
-    /// When it is given to others if nobody has checked in by then.
-    given_on_at: Option<DateTime<FixedOffset>>,
-    checked_in: Option<CheckIn>,
-    checked_out_at: Option<DateTime<FixedOffset>>,
-    /// When it was given to others because nobody came.
-    no_show_at: Option<DateTime<FixedOffset>>,
     created_at: DateTime<FixedOffset>,
     /// Grows with every change.
     version: i64,
@@ -169,16 +144,7 @@ pub struct Booking {
 impl From<&bookings::Booking> for Booking {
     fn from(booking: &bookings::Booking) -> Self {
         let resident = |id| if id == booking.resident_id { Party::Resident } else { Party::Family };
-        let came = |arrival: &Arrival| CheckIn {
-            at: local(arrival.at),
-            by: match arrival.by {
-                CheckedInBy::Resident(id) => resident(id),
-                CheckedInBy::Staff(_) => Party::Staff,
-            },
-            how: Word(arrival.how),
-        };
         let (mut cancelled, mut declined, mut expired_at) = (None, None, None);
-        let (mut checked_in, mut checked_out_at, mut no_show_at) = (None, None, None);
         let state = match &booking.state {
             State::PendingPayment { .. } => BookingState::PendingPayment,
             State::PendingApproval { .. } => BookingState::PendingApproval,
@@ -199,18 +165,6 @@ impl From<&bookings::Booking> for Booking {
             State::Expired { at } => {
                 expired_at = Some(local(*at));
                 BookingState::Expired
-            }
-            State::CheckedIn(arrival) => {
-                checked_in = Some(came(arrival));
-                BookingState::CheckedIn
-            }
-            State::Attended { arrival, at } => {
-                (checked_in, checked_out_at) = (Some(came(arrival)), Some(local(*at)));
-                BookingState::Attended
-            }
-            State::NoShow { at } => {
-                no_show_at = Some(local(*at));
-                BookingState::NoShow
             }
         };
         Self {
@@ -236,11 +190,6 @@ impl From<&bookings::Booking> for Booking {
             cancelled,
             declined,
             expired_at,
-            check_in_from: local(booking.check_in_window().opens_at),
-            given_on_at: booking.given_on_at().filter(|_| booking.state == State::Confirmed).map(local),
-            checked_in,
-            checked_out_at,
-            no_show_at,
             created_at: local(booking.created_at),
             version: booking.version,
         }

@@ -134,15 +134,6 @@ pub const PERIODS: &[Period] = &[
         why: "it is what messages are made of, and goes with them",
     },
     Period {
-        table: "booking_code",
-        key: "booking_id",
-        column: "ends_at",
-        days: 1,
-        only: "",
-        forgets: &[],
-        why: "who was there needs no code any more",
-    },
-    Period {
         table: "booking_presence",
         key: "resident_id, starts_at",
         column: "starts_at",

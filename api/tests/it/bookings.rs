@@ -35,7 +35,7 @@ use crate::{
 const PHONE: &str = "13800000001";
 
 /// The day after [`crate::rig::monday_morning`].
-pub(crate) const TUESDAY: &str = "2026-03-03";
+const TUESDAY: &str = "2026-03-03";
 
 pub(crate) fn tomorrow(server: &Server) -> NaiveDate {
     local_date(server.app.env.now()) + Days::new(1)

@@ -14,7 +14,6 @@ mod private_redis;
 mod process;
 mod rig;
 
-mod attendance;
 mod booking_closures;
 mod booking_doors;
 mod booking_faults;

@@ -19,9 +19,6 @@ vocabulary! {
         CancelledByClosure, "cancelled_by_closure", "临时关闭，预约取消", "Closed, booking cancelled";
         Declined, "declined", "预约没有通过", "Request declined";
         Expired, "expired", "预约已失效", "Booking lapsed";
-        CheckedIn, "checked_in", "已签到", "Checked in";
-        CheckedOut, "checked_out", "已离开", "Checked out";
-        NoShow, "no_show", "没有签到，预约已让出", "Not there, booking given on";
     }
 }
 
@@ -77,11 +74,6 @@ pub fn zh(facts: &Facts<'_>) -> Text {
         }
         BookingChange::Declined => format!("很抱歉，没有约上：{what}。您可以换一个时间。"),
         BookingChange::Expired => format!("保留的时间过了，没有约上：{what}。需要的话请重新预约。"),
-        BookingChange::CheckedIn => format!("已经签到：{what}。"),
-        BookingChange::CheckedOut => format!("谢谢您来：{what}。欢迎评价。"),
-        BookingChange::NoShow => {
-            format!("等了一会儿没有人来，这个时间让给别人了：{what}。以后来不了请提前取消。")
-        }
     };
     Text { title: facts.change.zh(), body }
 }
@@ -112,11 +104,6 @@ pub fn en(facts: &Facts<'_>) -> Text {
         }
         BookingChange::Declined => format!("It was not possible: {what}. Please try another time."),
         BookingChange::Expired => format!("Its time to be kept has passed: {what}. Please book again."),
-        BookingChange::CheckedIn => format!("You are checked in: {what}."),
-        BookingChange::CheckedOut => format!("Thank you for coming: {what}. Tell us how it was."),
-        BookingChange::NoShow => {
-            format!("Nobody came, so it was given to others: {what}. Please cancel when you cannot come.")
-        }
     };
     Text { title: facts.change.en(), body }
 }

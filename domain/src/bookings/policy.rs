@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Channel, State, attendance::CHECK_IN_BEFORE};
+use super::{Channel, State};
 use crate::{Refusal, rooms::BookingRules, vocabulary::vocabulary};
 
 vocabulary! {
@@ -39,15 +39,7 @@ pub struct Policy {
     pub one_place: bool,
     /// Units of each shared slot that only staff can give: by phone, at the counter, to walk-ins.
     pub reserved_units: u16,
-    /// How long before the start one can check in.
-    pub check_in_before: Duration,
-    /// How long after the start people are waited for; without, the room is kept for them to the end. Only
-    /// where somebody checks people in, so not by itself.
-    pub no_show_after: Option<Duration>,
 }
-
-/// Longest time before the start that check-in opens, and longest that people are waited for.
-pub const MAX_CHECK_IN_MINUTES: i32 = 24 * 60;
 
 /// Longest time that a room is kept for a payment or a decision: two weeks.
 pub const MAX_KEPT_MINUTES: i32 = 14 * 24 * 60;
@@ -65,8 +57,6 @@ impl Default for Policy {
             late_cancel: LateCancel::Refused,
             one_place: false,
             reserved_units: 0,
-            check_in_before: CHECK_IN_BEFORE,
-            no_show_after: None,
         }
     }
 }

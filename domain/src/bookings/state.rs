@@ -2,11 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    LateCancel, Policy,
-    attendance::{Arrival, CheckInWindow},
-    message::BookingChange,
-};
+use super::{LateCancel, Policy, message::BookingChange};
 use crate::{
     Code, Refusal,
     ids::{ResidentId, StaffId},
@@ -63,20 +59,6 @@ pub enum State {
         /// When it lapsed.
         at: DateTime<Utc>,
     },
-    /// They are here.
-    CheckedIn(Arrival),
-    /// They were here and have left.
-    Attended {
-        /// How they came.
-        arrival: Arrival,
-        /// When they left.
-        at: DateTime<Utc>,
-    },
-    /// Nobody came in time, and the room went to others.
-    NoShow {
-        /// When it was given on.
-        at: DateTime<Utc>,
-    },
 }
 
 /// What a cancellation is judged by: the rules the booking was made under.
@@ -102,9 +84,6 @@ impl State {
             Self::Cancelled { .. } => "cancelled",
             Self::Declined { .. } => "declined",
             Self::Expired { .. } => "expired",
-            Self::CheckedIn(_) => "checked_in",
-            Self::Attended { .. } => "attended",
-            Self::NoShow { .. } => "no_show",
         }
     }
 
@@ -112,10 +91,7 @@ impl State {
     pub const fn holds(&self) -> bool {
         matches!(
             self,
-            Self::PendingPayment { .. }
-                | Self::PendingApproval { until: Some(_) }
-                | Self::Confirmed
-                | Self::CheckedIn(_)
+            Self::PendingPayment { .. } | Self::PendingApproval { until: Some(_) } | Self::Confirmed
         )
     }
 
@@ -132,13 +108,7 @@ impl State {
         match self {
             Self::PendingPayment { until } => Some(*until),
             Self::PendingApproval { until } => Some(until.unwrap_or(starts_at)),
-            Self::Confirmed
-            | Self::Cancelled { .. }
-            | Self::Declined { .. }
-            | Self::Expired { .. }
-            | Self::CheckedIn(_)
-            | Self::Attended { .. }
-            | Self::NoShow { .. } => None,
+            Self::Confirmed | Self::Cancelled { .. } | Self::Declined { .. } | Self::Expired { .. } => None,
         }
     }
 
@@ -162,9 +132,6 @@ impl State {
             Self::Cancelled { by: CancelledBy::Closure(_), .. } => BookingChange::CancelledByClosure,
             Self::Declined { .. } => BookingChange::Declined,
             Self::Expired { .. } => BookingChange::Expired,
-            Self::CheckedIn(_) => BookingChange::CheckedIn,
-            Self::Attended { .. } => BookingChange::CheckedOut,
-            Self::NoShow { .. } => BookingChange::NoShow,
         }
     }
 
@@ -210,9 +177,7 @@ impl State {
     ) -> Result<Self, Refusal> {
         match self {
             Self::PendingApproval { .. } => Ok(policy.after_approval(price_fen, starts_at, now)),
-            Self::PendingPayment { .. } | Self::Confirmed | Self::CheckedIn(_) => {
-                Err(Code::BookingNotPending.into())
-            }
+            Self::PendingPayment { .. } | Self::Confirmed => Err(Code::BookingNotPending.into()),
             ended => Err(ended.ended()),
         }
     }
@@ -226,9 +191,7 @@ impl State {
     ) -> Result<Self, Refusal> {
         match self {
             Self::PendingApproval { .. } => Ok(Self::Declined { by, at: now, reason }),
-            Self::PendingPayment { .. } | Self::Confirmed | Self::CheckedIn(_) => {
-                Err(Code::BookingNotPending.into())
-            }
+            Self::PendingPayment { .. } | Self::Confirmed => Err(Code::BookingNotPending.into()),
             ended => Err(ended.ended()),
         }
     }
@@ -237,9 +200,7 @@ impl State {
     pub fn pay(&self) -> Result<Self, Refusal> {
         match self {
             Self::PendingPayment { .. } => Ok(Self::Confirmed),
-            Self::PendingApproval { .. } | Self::Confirmed | Self::CheckedIn(_) => {
-                Err(Code::BookingNotPending.into())
-            }
+            Self::PendingApproval { .. } | Self::Confirmed => Err(Code::BookingNotPending.into()),
             ended => Err(ended.ended()),
         }
     }
@@ -257,51 +218,9 @@ impl State {
         }
     }
 
-    /// They are here.
-    pub fn check_in(
-        &self,
-        arrival: Arrival,
-        window: &CheckInWindow,
-        now: DateTime<Utc>,
-    ) -> Result<Self, Refusal> {
-        match self {
-            Self::Confirmed => window.check(now).map(|()| Self::CheckedIn(arrival)),
-            Self::PendingPayment { .. } | Self::PendingApproval { .. } => {
-                let (zh, en) = (
-                    "这个预约还没有付款或通过，不能签到",
-                    "It is not paid for or approved yet, so nobody can check in.",
-                );
-                Err(Refusal::new(Code::BookingNotConfirmed).with_detail(zh, en))
-            }
-            ended => Err(ended.ended()),
-        }
-    }
-
-    /// They have left.
-    pub fn check_out(&self, now: DateTime<Utc>) -> Result<Self, Refusal> {
-        match self {
-            Self::CheckedIn(arrival) => Ok(Self::Attended { arrival: *arrival, at: now }),
-            Self::Attended { .. } => Err(Code::AlreadyCheckedOut.into()),
-            Self::Confirmed | Self::PendingPayment { .. } | Self::PendingApproval { .. } => {
-                Err(Code::NotCheckedIn.into())
-            }
-            ended => Err(ended.ended()),
-        }
-    }
-
-    /// Nobody came: `due` is when the time to wait for them is over, if it ever is.
-    pub fn give_on(&self, due: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Self> {
-        match self {
-            Self::Confirmed if due.is_some_and(|due| due <= now) => Some(Self::NoShow { at: now }),
-            _ => None,
-        }
-    }
-
-    /// What somebody is told who wants to move a booking that has ended, or whose people are here.
+    /// What somebody is told who wants to move a booking that has ended.
     fn ended(&self) -> Refusal {
         match self {
-            Self::CheckedIn(_) | Self::Attended { .. } => Code::AlreadyCheckedIn.into(),
-            Self::NoShow { .. } => Code::BookingNoShow.into(),
             Self::Declined { .. } => Code::BookingDeclined.into(),
             Self::Expired { .. } => Code::BookingExpired.into(),
             _ => Code::BookingAlreadyCancelled.into(),
@@ -312,14 +231,8 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bookings::attendance::{CheckInBy, CheckedInBy};
     use chrono::Duration;
     use uuid::Uuid;
-
-    /// Opens at 15, ends at 30.
-    fn window() -> CheckInWindow {
-        CheckInWindow { opens_at: at(15), ends_at: at(30) }
-    }
 
     fn at(minute: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + Duration::minutes(minute)
@@ -338,11 +251,7 @@ mod tests {
         CancelTerms { deadline: at(10), starts_at: at(20), ends_at: at(30), late }
     }
 
-    fn arrival() -> Arrival {
-        Arrival { at: at(18), by: CheckedInBy::Staff(staff()), how: CheckInBy::Code }
-    }
-
-    fn every_state() -> [State; 10] {
+    fn every_state() -> [State; 7] {
         let cancelled = State::Cancelled { by: resident(), at: at(1), late: false, reason: None };
         [
             State::PendingPayment { until: at(15) },
@@ -352,9 +261,6 @@ mod tests {
             cancelled,
             State::Declined { by: Some(staff()), at: at(1), reason: None },
             State::Expired { at: at(1) },
-            State::CheckedIn(arrival()),
-            State::Attended { arrival: arrival(), at: at(25) },
-            State::NoShow { at: at(25) },
         ]
     }
 
@@ -363,23 +269,22 @@ mod tests {
     }
 
     /// Rows are the states of [`every_state`]; columns: cancel in time, approve free, approve priced,
-    /// decline, pay, check in, check out.
-    const TABLE: [[&str; 7]; 10] = [
-        ["cancelled", NOT, NOT, NOT, "confirmed", UNPAID, OUT],
-        ["cancelled", "confirmed", "pending_payment", "declined", NOT, UNPAID, OUT],
-        ["cancelled", "confirmed", "pending_payment", "declined", NOT, UNPAID, OUT],
-        ["cancelled", NOT, NOT, NOT, NOT, "checked_in", OUT],
-        ["booking_already_cancelled"; 7],
-        ["booking_declined"; 7],
-        ["booking_expired"; 7],
-        [IN, NOT, NOT, NOT, NOT, IN, "attended"],
-        [IN, IN, IN, IN, IN, IN, "already_checked_out"],
-        ["booking_no_show"; 7],
+    /// decline, pay.
+    const TABLE: [[&str; 5]; 7] = [
+        ["cancelled", "booking_not_pending", "booking_not_pending", "booking_not_pending", "confirmed"],
+        ["cancelled", "confirmed", "pending_payment", "declined", "booking_not_pending"],
+        ["cancelled", "confirmed", "pending_payment", "declined", "booking_not_pending"],
+        [
+            "cancelled",
+            "booking_not_pending",
+            "booking_not_pending",
+            "booking_not_pending",
+            "booking_not_pending",
+        ],
+        ["booking_already_cancelled"; 5],
+        ["booking_declined"; 5],
+        ["booking_expired"; 5],
     ];
-    const NOT: &str = "booking_not_pending";
-    const UNPAID: &str = "booking_not_confirmed";
-    const IN: &str = "already_checked_in";
-    const OUT: &str = "not_checked_in";
 
     #[test]
     fn a_booking_moves_only_along_its_table() {
@@ -391,8 +296,6 @@ mod tests {
                 state.approve(&policy, 100, at(20), at(5)),
                 state.decline(Some(staff()), None, at(5)),
                 state.pay(),
-                state.check_in(arrival(), &window(), at(18)),
-                state.check_out(at(25)),
             ];
             assert_eq!(moves.map(outcome), row, "{state:?}");
         }
@@ -452,30 +355,7 @@ mod tests {
                 Some(Code::BookingAlreadyCancelled),
                 Some(Code::BookingDeclined),
                 Some(Code::BookingExpired),
-                Some(Code::AlreadyCheckedIn),
-                Some(Code::AlreadyCheckedIn),
-                Some(Code::BookingNoShow),
             ]
         );
-    }
-
-    #[test]
-    fn one_checks_in_from_a_while_before_the_start_to_the_end() {
-        let came = |now| {
-            State::Confirmed.check_in(arrival(), &window(), at(now)).map_err(|refusal| refusal.code).err()
-        };
-        assert_eq!(came(14), Some(Code::CheckInTooEarly));
-        assert_eq!((came(15), came(29)), (None, None));
-        assert_eq!(came(30), Some(Code::BookingOver));
-    }
-
-    #[test]
-    fn only_who_is_waited_for_in_vain_is_given_on() {
-        let given = |state: &State, due, now| state.give_on(due, at(now)).is_some();
-        assert!(given(&State::Confirmed, Some(at(25)), 25));
-        assert!(!given(&State::Confirmed, Some(at(25)), 24));
-        assert!(!given(&State::Confirmed, None, 99));
-        let others = every_state().iter().filter(|state| given(state, Some(at(0)), 99)).count();
-        assert_eq!(others, 1, "a confirmed booking and nothing else");
     }
 }

@@ -116,11 +116,9 @@ async fn places(app: &App, bookings: &[Booking]) -> Result<Places, Error> {
 /// Instants are written in UTC, which every calendar shows in its own zone and no rule can shift.
 fn event(app: &App, booking: &Booking, (rooms, facilities): &Places) -> Event {
     let status = match booking.state {
-        State::Confirmed | State::CheckedIn(_) | State::Attended { .. } => EventStatus::Confirmed,
+        State::Confirmed => EventStatus::Confirmed,
         State::PendingPayment { .. } | State::PendingApproval { .. } => EventStatus::Tentative,
-        State::Cancelled { .. } | State::Declined { .. } | State::Expired { .. } | State::NoShow { .. } => {
-            EventStatus::Cancelled
-        }
+        State::Cancelled { .. } | State::Declined { .. } | State::Expired { .. } => EventStatus::Cancelled,
     };
     let room = rooms.get(&booking.room_id.0).map_or("", String::as_str);
     let mut event = Event::with_uid(&format!("{}@linli", booking.id));

@@ -113,8 +113,6 @@ pub(super) async fn decide(app: &App, door: &Door<'_>, new: NewBooking) -> Resul
         cancel_until: stay.room.rules.cancel_deadline(starts_at),
         late_cancel: policy.late_cancel,
         price_fen: policy.price_fen,
-        check_in_before: policy.check_in_before,
-        no_show_after: policy.no_show_after,
         state: policy.begin(starts_at, now),
         created_at: now,
         version: 1,

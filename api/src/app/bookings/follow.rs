@@ -14,7 +14,7 @@ use linli_store::{
     storage::bookings::{self, Booking, messages, presence},
 };
 
-use super::{attendance, decide, desk, entry};
+use super::{decide, desk, entry};
 use crate::{
     App,
     worker::{Job, consume},
@@ -60,7 +60,6 @@ async fn follow(app: &App, events: Vec<Event>) -> Result<(), Error> {
     messages::write_missing(app.db.any_write(), &app.env, &changed).await?;
     for id in changed {
         if let Some(booking) = bookings::any(app.db.read(), desk(app), id).await? {
-            attendance::see_to_code(app, &booking).await?;
             decide::decline_rivals(app, &booking).await?;
         }
     }

@@ -6,7 +6,6 @@
 
 mod alternatives;
 mod answers;
-pub mod attendance;
 pub mod calendar;
 mod create;
 mod decide;
@@ -14,7 +13,6 @@ pub mod follow;
 mod left;
 pub mod messages;
 mod moves;
-mod pass;
 pub mod payments;
 mod plan;
 pub mod quota_rules;

@@ -224,8 +224,6 @@ pub(super) fn moved_to(
         ends_at,
         cancel_until: stay.room.rules.cancel_deadline(starts_at),
         late_cancel,
-        check_in_before: policy.check_in_before,
-        no_show_after: policy.no_show_after,
         version: booking.version + 1,
         ..booking.clone()
     })

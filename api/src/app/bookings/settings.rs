@@ -4,7 +4,7 @@ use chrono::Duration;
 use linli_domain::{
     FieldErrors, Vocabulary,
     access::Scope,
-    bookings::{Approval, LateCancel, MAX_CHECK_IN_MINUTES, MAX_KEPT_MINUTES, MAX_PRICE_FEN, Policy},
+    bookings::{Approval, LateCancel, MAX_KEPT_MINUTES, MAX_PRICE_FEN, Policy},
     ids::{RoomId, StaffId},
 };
 use linli_store::{
@@ -33,10 +33,6 @@ pub struct NewPolicy {
     pub one_place: bool,
     /// Units of a shared slot that only staff give.
     pub reserved_units: i32,
-    /// How long before the start one can check in.
-    pub check_in_minutes: i32,
-    /// How long after the start people are waited for.
-    pub no_show_minutes: Option<i32>,
 }
 
 /// The policy of a room in scope and its version.
@@ -71,7 +67,6 @@ pub async fn replace(
                     "late_cancel": policy.late_cancel.as_str(),
                     "one_place": policy.one_place,
                     "reserved_units": policy.reserved_units,
-                    "no_show_minutes": policy.no_show_after.map(|after| after.num_minutes()),
                 }),
             };
             audit::record(tx.conn(), &app.env, line).await?;
@@ -91,8 +86,6 @@ fn parse(new: &NewPolicy) -> Result<Policy, linli_domain::Refusal> {
         ("pay_within_minutes", new.pay_within_minutes, 1, MAX_KEPT_MINUTES),
         ("decide_within_minutes", new.decide_within_minutes, 1, MAX_KEPT_MINUTES),
         ("reserved_units", new.reserved_units, 0, 5_000),
-        ("check_in_minutes", new.check_in_minutes, 0, MAX_CHECK_IN_MINUTES),
-        ("no_show_minutes", new.no_show_minutes.unwrap_or(1), 1, MAX_CHECK_IN_MINUTES),
     ] {
         let (zh, en) = (format!("要在 {least} 到 {most} 之间"), format!("Between {least} and {most}."));
         wrong.require((least..=most).contains(&value), field, "out_of_range", &zh, &en);
@@ -106,7 +99,5 @@ fn parse(new: &NewPolicy) -> Result<Policy, linli_domain::Refusal> {
         late_cancel: new.late_cancel,
         one_place: new.one_place,
         reserved_units: u16::try_from(new.reserved_units).unwrap_or(0),
-        check_in_before: Duration::minutes(new.check_in_minutes.into()),
-        no_show_after: new.no_show_minutes.map(|minutes| Duration::minutes(minutes.into())),
     })
 }

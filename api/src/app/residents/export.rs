@@ -94,12 +94,8 @@ async fn bookings(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
             State::Cancelled { at, reason, .. } | State::Declined { at, reason, .. } => {
                 (Some(*at), reason.as_deref())
             }
-            State::Expired { at } | State::NoShow { at } | State::Attended { at, .. } => (Some(*at), None),
+            State::Expired { at } => (Some(*at), None),
             _ => (None, None),
-        };
-        let came = match &booking.state {
-            State::CheckedIn(arrival) | State::Attended { arrival, .. } => Some(arrival.at),
-            _ => None,
         };
         json!({
             "id": booking.id,
@@ -116,7 +112,6 @@ async fn bookings(app: &App, id: ResidentId) -> Result<Vec<Value>, Error> {
             "price_fen": booking.price_fen,
             "state": booking.state.as_str(),
             "created_at": local(booking.created_at).to_rfc3339(),
-            "checked_in_at": came.map(|at| local(at).to_rfc3339()),
             "ended_at": ended_at.map(|at| local(at).to_rfc3339()),
             "reason": reason.filter(|_| mine),
         })

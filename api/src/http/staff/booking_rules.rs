@@ -6,7 +6,6 @@ use linli_domain::{
     access::perm,
     bookings::{
         Approval, LateCancel, Policy,
-        attendance::CHECK_IN_BEFORE,
         quota::{QuotaMeasure, QuotaOver, QuotaSubject},
     },
     ids::{QuotaRuleId, RoomId},
@@ -50,7 +49,7 @@ pub struct BookingRules;
 
 /// What a room asks of its bookings
 #[derive(Object)]
-#[oai(deny_unknown_fields, skip_serializing_if_is_none)]
+#[oai(deny_unknown_fields)]
 pub struct BookingPolicy {
     /// How a booking becomes firm.
     approval: Word<Approval>,
@@ -66,16 +65,6 @@ pub struct BookingPolicy {
     one_place: bool,
     /// Units of each shared slot that only staff give: by telephone, at the counter, to walk-ins.
     reserved_units: i32,
-    /// How long before the start one can check in.
-    #[oai(default = "check_in_minutes")]
-    check_in_minutes: i32,
-    /// How long after the start people are waited for; then what they booked is given to others, and they
-    /// have missed it. Without, nobody is given on: right where nobody checks people in.
-    no_show_minutes: Option<i32>,
-}
-
-fn check_in_minutes() -> i32 {
-    i32::try_from(CHECK_IN_BEFORE.num_minutes()).unwrap_or(0)
 }
 
 /// The policy of a room.
@@ -206,8 +195,6 @@ impl BookingRules {
             late_cancel: body.late_cancel.0,
             one_place: body.one_place,
             reserved_units: body.reserved_units,
-            check_in_minutes: body.check_in_minutes,
-            no_show_minutes: body.no_show_minutes,
         };
         let by = (staff.id, &staff.scope);
         let done = settings::replace(&app, by, RoomId(id.0), new, if_match.0.0).await;
@@ -325,8 +312,6 @@ impl From<Policy> for BookingPolicy {
             late_cancel: Word(policy.late_cancel),
             one_place: policy.one_place,
             reserved_units: policy.reserved_units.into(),
-            check_in_minutes: minutes(policy.check_in_before),
-            no_show_minutes: policy.no_show_after.map(minutes),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Operations of staff, one file per small resource, each with its permission in the signature.
 
 mod accounts;
-mod attendance;
 mod audit;
 mod auth;
 mod booking_rules;
@@ -37,7 +36,6 @@ type Booking = (
     timetables::Timetables,
     closures::Closures,
     bookings::Bookings,
-    attendance::Attendance,
     booking_series::BookingSeries,
     booking_rules::BookingRules,
 );
@@ -62,7 +60,6 @@ pub const fn api() -> Api {
             timetables::Timetables,
             closures::Closures,
             bookings::Bookings,
-            attendance::Attendance,
             booking_series::BookingSeries,
             booking_rules::BookingRules,
         ),
@@ -88,8 +85,6 @@ pub enum Tag {
     Rooms,
     /// Bookings, the requests and payments among them.
     Bookings,
-    /// Who came: checking in and out, and the day at the counter.
-    Attendance,
     /// What rooms ask of bookings: policies and quotas.
     BookingRules,
     /// The service itself.

@@ -1,6 +1,5 @@
 //! Operations of residents and the public, one file per small resource.
 
-mod attendance;
 pub(crate) mod auth;
 pub(crate) mod booking_series;
 pub(crate) mod bookings;
@@ -18,13 +17,8 @@ mod vocabulary;
 use poem_openapi::Tags;
 
 /// What a resident has booked.
-type Booked = (
-    bookings::Bookings,
-    attendance::Attendance,
-    booking_series::BookingSeries,
-    calendar_feed::CalendarFeed,
-    messages::Messages,
-);
+type Booked =
+    (bookings::Bookings, booking_series::BookingSeries, calendar_feed::CalendarFeed, messages::Messages);
 
 /// Everything under `/v1`.
 pub type Api = (
@@ -43,13 +37,7 @@ pub const fn api() -> Api {
     (
         system::System,
         discovery::Discovery,
-        (
-            bookings::Bookings,
-            attendance::Attendance,
-            booking_series::BookingSeries,
-            calendar_feed::CalendarFeed,
-            messages::Messages,
-        ),
+        (bookings::Bookings, booking_series::BookingSeries, calendar_feed::CalendarFeed, messages::Messages),
         rooms::Rooms,
         facilities::api(),
         vocabulary::Words,

@@ -67,18 +67,6 @@ pub mod booking {
         pub created_at: DateTimeUtc,
         /// Grows with every move.
         pub version: i64,
-        /// So many minutes before the start check-in opens, by the rules it was booked under.
-        pub check_in_minutes: i32,
-        /// So many minutes after the start it is given on when nobody came; without, never.
-        pub no_show_minutes: Option<i32>,
-        /// When they came.
-        pub checked_in_at: Option<DateTimeUtc>,
-        /// How they showed it.
-        pub checked_in_how: Option<String>,
-        /// Who noted it, when it was a resident.
-        pub checked_in_by_resident_id: Option<Uuid>,
-        /// Who noted it, when it was staff.
-        pub checked_in_by_staff_id: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -194,10 +182,6 @@ pub mod booking_policy {
         pub one_place: bool,
         /// Units of a shared slot that only staff give.
         pub reserved_units: i32,
-        /// So many minutes before the start check-in opens.
-        pub check_in_minutes: i32,
-        /// So many minutes after the start a booking is given on when nobody came; without, never.
-        pub no_show_minutes: Option<i32>,
         /// Grows with every edit.
         pub version: i64,
         /// When it was last edited.
@@ -413,37 +397,4 @@ pub mod series_occurrence {
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// The codes by which bookings are found on their day.
-pub mod booking_code {
-    use sea_orm::entity::prelude::*;
-
-    /// A row.
-    #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
-    #[sea_orm(table_name = "booking_code")]
-    pub struct Model {
-        /// Booking.
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub booking_id: Uuid,
-        /// Facility it is at.
-        pub facility_id: Uuid,
-        /// Local date it starts on.
-        pub on_date: Date,
-        /// Six digits.
-        pub code: String,
-        /// When the booking ends.
-        pub ends_at: DateTimeUtc,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-
-    impl std::fmt::Debug for Model {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("booking_code").field("booking_id", &self.booking_id).finish_non_exhaustive()
-        }
-    }
 }

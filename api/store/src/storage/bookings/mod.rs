@@ -3,7 +3,6 @@
 //! Purposes, reasons and companions are personal: they are sealed on the way in and opened on the way
 //! out, here and nowhere else. What has lapsed reads as expired, whether or not it was written down.
 
-pub mod codes;
 mod entities;
 pub mod messages;
 pub mod policies;
@@ -14,11 +13,11 @@ pub mod slots;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use linli_domain::{
     Code, Vocabulary,
     access::Scope,
-    bookings::{CancelTerms, Channel, LateCancel, State, attendance::CheckInWindow, message::BookingChange},
+    bookings::{CancelTerms, Channel, LateCancel, State, message::BookingChange},
     ids::{BookingId, FacilityId, ResidentId, RoomId, SlotId, StaffId},
 };
 use sea_orm::{
@@ -30,8 +29,8 @@ use super::{residents::resident, rooms::slot};
 use crate::{Env, Error, ScopeCondition, Vault, inventory::claim_quota};
 
 pub use self::entities::{
-    booking, booking_change, booking_code, booking_policy, booking_presence, booking_series, booking_slot,
-    calendar_feed, message, payment, quota_rule, series_occurrence,
+    booking, booking_change, booking_policy, booking_presence, booking_series, booking_slot, calendar_feed,
+    message, payment, quota_rule, series_occurrence,
 };
 
 /// Who booked.
@@ -78,10 +77,6 @@ pub struct Booking {
     pub late_cancel: LateCancel,
     /// What it costs.
     pub price_fen: u32,
-    /// How long before the start check-in opens.
-    pub check_in_before: Duration,
-    /// How long after the start people are waited for, if not to the end.
-    pub no_show_after: Option<Duration>,
     /// Where it stands.
     pub state: State,
     /// When it was made.
@@ -99,16 +94,6 @@ impl Booking {
             ends_at: self.ends_at,
             late: self.late_cancel,
         }
-    }
-
-    /// When one can check in.
-    pub fn check_in_window(&self) -> CheckInWindow {
-        CheckInWindow { opens_at: self.starts_at - self.check_in_before, ends_at: self.ends_at }
-    }
-
-    /// When it is given on if nobody came.
-    pub fn given_on_at(&self) -> Option<DateTime<Utc>> {
-        self.no_show_after.map(|after| self.starts_at + after)
     }
 }
 
@@ -260,7 +245,7 @@ pub async fn any_rivals(conn: &impl ConnectionTrait, booking: &Booking) -> Resul
 }
 
 /// Names of the states in which a booking has or wants its room.
-const LIVE: [&str; 4] = ["pending_payment", "pending_approval", "confirmed", "checked_in"];
+const LIVE: [&str; 3] = ["pending_payment", "pending_approval", "confirmed"];
 
 /// Rival requests that are looked at after one of them won.
 const RIVALS: u64 = 200;

@@ -35,8 +35,6 @@ pub async fn policy(conn: &impl ConnectionTrait, room: RoomId) -> Result<(Policy
         late_cancel: LateCancel::parse(&row.late_cancel).ok_or_else(defect)?,
         one_place: row.one_place,
         reserved_units: u16::try_from(row.reserved_units).map_err(|_| defect())?,
-        check_in_before: Duration::minutes(row.check_in_minutes.into()),
-        no_show_after: row.no_show_minutes.map(|minutes| Duration::minutes(minutes.into())),
     };
     Ok((policy, row.version))
 }
@@ -49,8 +47,8 @@ pub async fn write_policy(
     policy: &Policy,
     version: i64,
 ) -> Result<(), Error> {
-    use super::row::minutes;
     use booking_policy::{ActiveModel, Column, Entity};
+    let minutes = |time: Duration| i32::try_from(time.num_minutes()).unwrap_or(i32::MAX);
     let row = ActiveModel {
         room_id: Set(room.0),
         approval: Set(policy.approval.as_str().to_owned()),
@@ -60,8 +58,6 @@ pub async fn write_policy(
         late_cancel: Set(policy.late_cancel.as_str().to_owned()),
         one_place: Set(policy.one_place),
         reserved_units: Set(policy.reserved_units.into()),
-        check_in_minutes: Set(minutes(policy.check_in_before)),
-        no_show_minutes: Set(policy.no_show_after.map(minutes)),
         version: Set(version + 1),
         updated_at: Set(env.now()),
     };

@@ -1,12 +1,9 @@
 //! Between a booking and its row: states as columns, personal texts sealed.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use linli_domain::{
     Vocabulary,
-    bookings::{
-        CancelledBy, Channel, LateCancel, State,
-        attendance::{Arrival, CheckInBy, CheckedInBy},
-    },
+    bookings::{CancelledBy, Channel, LateCancel, State},
     ids::{BookingId, SlotId},
 };
 use sea_orm::{NotSet, Set, prelude::Uuid};
@@ -47,15 +44,6 @@ pub(super) fn new(desk: Desk<'_>, booking: &Booking) -> Result<booking::ActiveMo
 /// What of a row may change in its life.
 pub(super) fn moving(desk: Desk<'_>, booking: &Booking) -> Result<booking::ActiveModel, Error> {
     let ended = Ended::of(&booking.state);
-    let arrival = match &booking.state {
-        State::CheckedIn(arrival) | State::Attended { arrival, .. } => Some(arrival),
-        _ => None,
-    };
-    let (by_resident, by_staff) = match arrival.map(|arrival| arrival.by) {
-        Some(CheckedInBy::Resident(id)) => (Some(id.0), None),
-        Some(CheckedInBy::Staff(id)) => (None, Some(id.0)),
-        None => (None, None),
-    };
     Ok(booking::ActiveModel {
         room_id: Set(booking.room_id.0),
         facility_id: Set(booking.facility_id.0),
@@ -73,12 +61,6 @@ pub(super) fn moving(desk: Desk<'_>, booking: &Booking) -> Result<booking::Activ
         late: Set(ended.late),
         reason_sealed: Set(seal(desk, "reason_sealed", booking.id, ended.reason)?),
         version: Set(booking.version),
-        check_in_minutes: Set(minutes(booking.check_in_before)),
-        no_show_minutes: Set(booking.no_show_after.map(minutes)),
-        checked_in_at: Set(arrival.map(|arrival| arrival.at)),
-        checked_in_how: Set(arrival.map(|arrival| arrival.how.as_str().to_owned())),
-        checked_in_by_resident_id: Set(by_resident),
-        checked_in_by_staff_id: Set(by_staff),
         id: NotSet,
         ..Default::default()
     })
@@ -98,10 +80,9 @@ struct Ended<'a> {
 impl<'a> Ended<'a> {
     fn of(state: &'a State) -> Self {
         match state {
-            State::PendingPayment { .. }
-            | State::PendingApproval { .. }
-            | State::Confirmed
-            | State::CheckedIn(_) => Self::default(),
+            State::PendingPayment { .. } | State::PendingApproval { .. } | State::Confirmed => {
+                Self::default()
+            }
             State::Cancelled { by, at, late, reason } => {
                 let (by_resident, by_staff, by_closure) = match by {
                     CancelledBy::Resident(id) => (Some(id.0), None, false),
@@ -117,9 +98,7 @@ impl<'a> Ended<'a> {
                 reason: reason.as_deref(),
                 ..Self::default()
             },
-            State::Expired { at } | State::Attended { at, .. } | State::NoShow { at } => {
-                Self { at: Some(*at), ..Self::default() }
-            }
+            State::Expired { at } => Self { at: Some(*at), ..Self::default() },
         }
     }
 }
@@ -161,8 +140,6 @@ pub(super) fn read(desk: Desk<'_>, row: booking::Model, slots: Vec<SlotId>) -> R
         cancel_until: row.cancel_until,
         late_cancel: LateCancel::parse(&row.late_cancel).ok_or_else(defect)?,
         price_fen: u32::try_from(row.price_fen).map_err(|_| defect())?,
-        check_in_before: Duration::minutes(row.check_in_minutes.into()),
-        no_show_after: row.no_show_minutes.map(|minutes| Duration::minutes(minutes.into())),
         state: state.at(row.starts_at, desk.env.now()),
         created_at: row.created_at,
         version: row.version,
@@ -187,25 +164,8 @@ fn state(row: &booking::Model, reason: Option<String>) -> Option<State> {
             State::Declined { by: row.ended_by_staff_id.map(Into::into), at: row.ended_at?, reason }
         }
         "expired" => State::Expired { at: row.ended_at? },
-        "checked_in" => State::CheckedIn(arrival(row)?),
-        "attended" => State::Attended { arrival: arrival(row)?, at: row.ended_at? },
-        "no_show" => State::NoShow { at: row.ended_at? },
         _ => return None,
     })
-}
-
-fn arrival(row: &booking::Model) -> Option<Arrival> {
-    let by = match (row.checked_in_by_resident_id, row.checked_in_by_staff_id) {
-        (Some(id), None) => CheckedInBy::Resident(id.into()),
-        (None, Some(id)) => CheckedInBy::Staff(id.into()),
-        _ => return None,
-    };
-    Some(Arrival { at: row.checked_in_at?, by, how: CheckInBy::parse(row.checked_in_how.as_deref()?)? })
-}
-
-/// A time as a row keeps it.
-pub(super) fn minutes(time: Duration) -> i32 {
-    i32::try_from(time.num_minutes()).unwrap_or(i32::MAX)
 }
 
 fn seal(

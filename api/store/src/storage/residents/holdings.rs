@@ -92,7 +92,6 @@ pub const HOLDINGS: &[Holding] = &[
     id("booking", "resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("bookings")),
     id("booking", "booked_by_resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("bookings")),
     id("booking", "ended_by_resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("bookings")),
-    id("booking", "checked_in_by_resident_id", OnMerge::Moves(&[]), OnErasure::Stays, Some("bookings")),
     // Told as the times of the bookings that take it.
     id("booking_presence", "resident_id", OnMerge::Moves(&["starts_at"]), OnErasure::Goes, Some("bookings")),
     id(
